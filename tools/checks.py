@@ -1,0 +1,126 @@
+"""Checks shared by the layers: each bad input ends in one sentence that says what to do."""
+
+import numpy as np
+
+
+def check_array(name, A, shape, dtype):
+    """Return `A` as an array of the wanted shape and of a kind that `dtype` can hold.
+
+    Args:
+        name: how messages call the array.
+        A: array-like.
+        shape: tuple; an int must match, a string ("N", "T") names a free axis of length >= 1.
+        dtype: what the caller computes in; integers fit a float, text and complex numbers do not.
+
+    Raises:
+        ValueError: wrong rank or length, an empty axis, NaN or infinity.
+        TypeError: the dtype cannot be cast to `dtype`.
+    """
+    A = np.asarray(A)
+    wanted = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+    if A.dtype.kind not in "iufc" or not np.can_cast(A.dtype, dtype, "same_kind"):
+        raise TypeError(
+            f"{name}: expected numbers that fit {np.dtype(dtype).name}, got dtype {A.dtype}; "
+            "convert the array first, for example with .astype(float)"
+        )
+    if A.ndim != len(shape):
+        raise ValueError(
+            f"{name}: expected an array of shape {wanted}, got shape {A.shape}; reshape it first"
+        )
+    for axis, (size, want) in enumerate(zip(A.shape, shape, strict=True)):
+        if isinstance(want, str) and size == 0:
+            raise ValueError(
+                f"{name}: expected shape {wanted} with {want} >= 1, got shape {A.shape}; "
+                "pass at least one sample and one timestep"
+            )
+        if not isinstance(want, str) and size != want:
+            raise ValueError(
+                f"{name}: expected shape {wanted}, got shape {A.shape}; "
+                f"axis {axis} must have length {want}"
+            )
+    if not np.isfinite(A).all():
+        raise ValueError(f"{name}: expected finite numbers, got NaN or infinity; clean the data")
+    return A
+
+
+def check_size(name, value):
+    """Return `value` as an int; ValueError unless it is an integer >= 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name}: expected an integer >= 1, got {value!r}; pass a positive size")
+    return int(value)
+
+
+def check_option(name, value, options):
+    """Return `value`; ValueError unless it is one of `options`."""
+    if value not in options:
+        raise ValueError(
+            f"{name}: expected one of {', '.join(map(repr, options))}, got {value!r}; "
+            "check the spelling"
+        )
+    return value
+
+
+def check_learning_rate(value):
+    """Return `value`; ValueError unless it is a finite number > 0."""
+    try:
+        usable = np.isfinite(value) and value > 0
+    except TypeError:
+        usable = False
+    if not usable:
+        raise ValueError(
+            f"learning_rate: expected a finite number > 0, got {value!r}; try 0.01 for a start"
+        )
+    return value
+
+
+def check_ready(ready, this, first):
+    """RuntimeError unless `ready`: `this` needs what `first` leaves behind."""
+    if not ready:
+        raise RuntimeError(f"{this} was called before {first}; call {first} first")
+
+
+def check_fits(layers, layer):
+    """ValueError unless `layer` can stand on top of `layers`: widths and gradients both meet."""
+    rank, width = _output(layers)
+    size = getattr(layer, "input_size", getattr(layer, "n_x", None))
+    name = type(layer).__name__
+    if hasattr(layer, "n_x") and rank == 3:
+        raise ValueError(
+            f"{name} expects rows (N, {size}), but the layer below returns sequences (N, T, "
+            f"{width}); add Flatten() first, or set return_sequences=False below"
+        )
+    if None not in (size, width) and size != width:
+        raise ValueError(
+            f"{name} expects {size} input features, but the layer below returns {width}; "
+            f"build it with {width}"
+        )
+    if rank is None or getattr(layer, "input_gradient", "true") == "true":
+        return
+    if rank == 3 or layer.rnn_units != size:
+        raise ValueError(
+            f"RNN({size}, {layer.rnn_units}) cannot train the layers below it: the course's "
+            f"dL_dX has shape (N, {layer.rnn_units}), the gradient at h_0, but the layer below "
+            f"returns {'(N, T, ' if rank == 3 else '(N, '}{width}); build this RNN with "
+            'input_gradient="true"'
+        )
+
+
+def _output(layers):
+    """Return rank and width of what the top of `layers` returns; None where it depends on X."""
+    for layer in reversed(layers):
+        if hasattr(layer, "rnn_units"):
+            return (3 if layer.return_sequences else 2), layer.rnn_units
+        if hasattr(layer, "n_y"):
+            return 2, layer.n_y
+        if type(layer).__name__ == "Flatten":
+            return 2, None
+    return None, None  # activations alone change nothing
+
+
+def check_pairs(X, y):
+    """ValueError unless samples X and targets y are equal in number, and not none."""
+    if len(X) != len(y) or len(X) == 0:
+        raise ValueError(
+            f"X, y: expected equally many samples and targets, got {len(X)} and {len(y)}; "
+            "take both from the same rows"
+        )
