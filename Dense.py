@@ -7,7 +7,14 @@ Symbols: N batch, n_x inputs, n_y outputs.
 
 import numpy as np
 
-from tools.checks import check_array, check_learning_rate, check_ready, check_size
+from tools.checks import (
+    check_array,
+    check_dtype,
+    check_learning_rate,
+    check_ready,
+    check_seed,
+    check_size,
+)
 
 
 class Dense:
@@ -19,14 +26,15 @@ class Dense:
         dtype: of weights and arithmetic; float64 gives the graded figures.
 
     Raises:
-        ValueError: a size that is not a positive integer.
+        ValueError: a size that is not a positive integer, or an unusable seed.
+        TypeError: dtype is not a floating-point type.
     """
 
     def __init__(self, n_x, n_y, seed=1, *, dtype=np.float64):
         self.n_x = check_size("n_x", n_x)
         self.n_y = check_size("n_y", n_y)
-        self.seed = seed
-        self.dtype = np.dtype(dtype)
+        self.seed = check_seed(seed)
+        self.dtype = check_dtype(dtype)
         self.dW = self.db = self._A = None
         self.initialize_parameters()
 

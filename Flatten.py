@@ -15,7 +15,8 @@ class Flatten:
         """Return A, array (N, ...), as (N, product); training=False keeps no shape.
 
         Raises:
-            ValueError: A has no axis besides N, or no sample.
+            ValueError: A has no axis besides N, no sample, or holds NaN or infinity.
+            TypeError: A does not hold numbers.
         """
         A = np.asarray(A)
         if A.ndim < 2 or A.size == 0:
@@ -23,6 +24,7 @@ class Flatten:
                 f"A: expected a non-empty array (N, ...) of two or more axes, got shape {A.shape}; "
                 "add the missing axis or pass at least one sample"
             )
+        check_array("A", A, A.shape, np.complex128)
         if training:
             self._shape = A.shape
         return A.reshape(len(A), -1)

@@ -18,6 +18,16 @@ def _pair(AL, Y):
     return AL, check_array("Y", Y, AL.shape, np.complex128)
 
 
+def _check_probabilities(AL):
+    """ValueError where a logarithm would be of something that is no probability."""
+    low, high = AL.real.min(), AL.real.max()
+    if low < -1e-6 or high > 1 + 1e-6:  # room for rounding
+        raise ValueError(
+            f"AL: expected probabilities in 0..1, got {low:.3g}..{high:.3g}; "
+            "let the model end in softmax or sigmoid"
+        )
+
+
 def compute_MSE_loss(AL, Y):
     """Return the squared error, summed over outputs, averaged over samples.
 
@@ -45,9 +55,10 @@ def compute_CCE_loss(AL, Y):
         Scalar, about log C for a model that knows nothing.
 
     Raises:
-        ValueError: shapes differ, a row of Y is not one-hot, or entries are not finite.
+        ValueError: shapes differ, a row of Y is not one-hot, or AL holds no probabilities.
     """
     AL, Y = _pair(AL, Y)
+    _check_probabilities(AL)
     if not (((Y == 0) | (Y == 1)).all() and (Y.sum(axis=1) == 1).all()):
         raise ValueError(
             "Y: expected one-hot rows (a single 1, the rest 0), got other values; "
@@ -67,9 +78,10 @@ def compute_BCE_loss(AL, Y):
         Scalar.
 
     Raises:
-        ValueError: shapes differ, Y holds anything but 0 and 1, or entries are not finite.
+        ValueError: shapes differ, Y holds anything but 0 and 1, or AL no probabilities.
     """
     AL, Y = _pair(AL, Y)
+    _check_probabilities(AL)
     if not ((Y == 0) | (Y == 1)).all():
         raise ValueError("Y: expected zeros and ones, got other values; encode the labels first")
     return -np.sum(Y * np.log(AL + EPSILON) + (1 - Y) * np.log(1 - AL + EPSILON)) / len(Y)

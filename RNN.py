@@ -17,7 +17,15 @@ Symbols: N batch, T timesteps, D input features, H hidden units.
 
 import numpy as np
 
-from tools.checks import check_array, check_learning_rate, check_option, check_ready, check_size
+from tools.checks import (
+    check_array,
+    check_dtype,
+    check_learning_rate,
+    check_option,
+    check_ready,
+    check_seed,
+    check_size,
+)
 
 
 class RNN:
@@ -34,7 +42,8 @@ class RNN:
         dtype: of weights and arithmetic; float64 gives the graded figures.
 
     Raises:
-        ValueError: a size that is not a positive integer, or an unknown option.
+        ValueError: a size that is not a positive integer, an unknown option, or an unusable seed.
+        TypeError: dtype is not a floating-point type.
     """
 
     def __init__(
@@ -50,11 +59,11 @@ class RNN:
     ):
         self.input_size = check_size("input_size", input_size)
         self.rnn_units = check_size("rnn_units", rnn_units)
-        self.seed = seed
-        self.return_sequences = return_sequences
+        self.seed = check_seed(seed)
+        self.return_sequences = check_option("return_sequences", return_sequences, (False, True))
         self.input_gradient = check_option("input_gradient", input_gradient, ("course", "true"))
         self.init = check_option("init", init, ("course", "orthogonal"))
-        self.dtype = np.dtype(dtype)
+        self.dtype = check_dtype(dtype)
         self.dL_dWx = self.dL_dWh = self.dL_dbh = None
         self._shape = None  # (N, T) of the forward pass that backward belongs to
         self._memory = np.empty(0, self.dtype)
@@ -153,12 +162,11 @@ class RNN:
             upstream = np.ascontiguousarray(dH.transpose(1, 0, 2), self.dtype)
             dh = np.zeros((N, H), self.dtype)
         else:
-            upstream = None
             dh = dH.astype(self.dtype)  # a copy: the caller's gradient stays as it is
-        for t in range(T - 1, -1, -1):  # Z counts from h_0, delta from step 1
-            if upstream is not None:
+        for t in range(T - 1, -1, -1):  # delta[t] belongs to h_{t+1}: arrays count from 0
+            if self.return_sequences:
                 dh += upstream[t]
-            elif t % 8 == 0 and self._vanished(dh):
+            elif t % 16 == 0 and self._vanished(dh):
                 delta[: t + 1] = 0
                 dh[:] = 0
                 break

@@ -3,6 +3,10 @@
 import numpy as np
 
 
+class NotFinite(ValueError):  # noqa: N818 - named for what it says
+    """Numbers that are NaN or infinite: of the data, or of a training that diverges."""
+
+
 def check_array(name, A, shape, dtype):
     """Return `A` as an array of the wanted shape and of a kind that `dtype` can hold.
 
@@ -13,11 +17,17 @@ def check_array(name, A, shape, dtype):
         dtype: what the caller computes in; integers fit a float, text and complex numbers do not.
 
     Raises:
-        ValueError: wrong rank or length, an empty axis, NaN or infinity.
+        ValueError: wrong rank or length, an empty axis.
+        NotFinite: NaN or infinity; a ValueError too.
         TypeError: the dtype cannot be cast to `dtype`.
     """
-    A = np.asarray(A)
     wanted = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+    try:
+        A = np.asarray(A)
+    except ValueError as error:  # rows of unequal length
+        raise ValueError(
+            f"{name}: expected an array of shape {wanted}, got {error}; give all rows one length"
+        ) from error
     if A.dtype.kind not in "iufc" or not np.can_cast(A.dtype, dtype, "same_kind"):
         raise TypeError(
             f"{name}: expected numbers that fit {np.dtype(dtype).name}, got dtype {A.dtype}; "
@@ -39,7 +49,10 @@ def check_array(name, A, shape, dtype):
                 f"axis {axis} must have length {want}"
             )
     if not np.isfinite(A).all():
-        raise ValueError(f"{name}: expected finite numbers, got NaN or infinity; clean the data")
+        raise NotFinite(
+            f"{name}: expected finite numbers, got NaN or infinity; clean the data, or lower the "
+            "learning rate"
+        )
     return A
 
 
@@ -60,17 +73,40 @@ def check_option(name, value, options):
     return value
 
 
+def check_positive(name, value, advice):
+    """Return `value`; ValueError unless it is a finite number > 0."""
+    real = np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iuf"
+    if not (real and np.isfinite(value) and value > 0):
+        raise ValueError(f"{name}: expected a finite number > 0, got {value!r}; {advice}")
+    return value
+
+
 def check_learning_rate(value):
     """Return `value`; ValueError unless it is a finite number > 0."""
-    try:
-        usable = np.isfinite(value) and value > 0
-    except TypeError:
-        usable = False
-    if not usable:
+    return check_positive("learning_rate", value, "try 0.01 for a start")
+
+
+def check_seed(value):
+    """Return `value`; ValueError unless NumPy can be seeded with it (None: anew each time)."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if value is not None and not (whole and 0 <= value < 2**32):
         raise ValueError(
-            f"learning_rate: expected a finite number > 0, got {value!r}; try 0.01 for a start"
+            f"seed: expected an integer from 0 to 2**32 - 1, got {value!r}; 1 is the course's"
         )
     return value
+
+
+def check_dtype(value):
+    """Return `value` as a NumPy dtype; TypeError unless it holds fractions (complex ones too)."""
+    try:
+        dtype = np.dtype(value)
+    except TypeError:
+        dtype = None
+    if dtype is None or dtype.kind not in "fc":
+        raise TypeError(
+            f"dtype: expected a floating-point type, got {value!r}; pass np.float64 or np.float32"
+        )
+    return dtype
 
 
 def check_ready(ready, this, first):
@@ -79,8 +115,30 @@ def check_ready(ready, this, first):
         raise RuntimeError(f"{this} was called before {first}; call {first} first")
 
 
+def check_layers(layers):
+    """ValueError if a model has no layer yet."""
+    if not layers:
+        raise ValueError("Model: expected at least one layer, got none; add layers first")
+
+
 def check_fits(layers, layer):
-    """ValueError unless `layer` can stand on top of `layers`: widths and gradients both meet."""
+    """Check that `layer` can stand on top of `layers`: widths and gradients both meet.
+
+    Raises:
+        TypeError: it is not a layer.
+        ValueError: it does not fit, or is in the model already.
+    """
+    methods = [getattr(layer, name, None) for name in ("forward", "backward")]
+    if isinstance(layer, type) or not all(map(callable, methods)):
+        raise TypeError(
+            f"layer: expected an object with forward and backward, got {layer!r}; "
+            "pass a layer such as Dense(4, 1)"
+        )
+    if any(layer is other for other in layers):
+        raise ValueError(
+            f"layer: expected a new layer, got the same {type(layer).__name__} a second time; each "
+            "layer remembers one forward pass, so build another"
+        )
     rank, width = _output(layers)
     size = getattr(layer, "input_size", getattr(layer, "n_x", None))
     name = type(layer).__name__
@@ -117,10 +175,13 @@ def _output(layers):
     return None, None  # activations alone change nothing
 
 
-def check_pairs(X, y):
-    """ValueError unless samples X and targets y are equal in number, and not none."""
-    if len(X) != len(y) or len(X) == 0:
+def check_pairs(X, y, names="X, y"):
+    """ValueError unless X and y are arrays of finite numbers, equal in length, and not empty."""
+    sizes = [len(A) if isinstance(A, np.ndarray) and A.ndim else type(A).__name__ for A in (X, y)]
+    if sizes[0] != sizes[1] or not isinstance(sizes[0], int) or sizes[0] == 0:
         raise ValueError(
-            f"X, y: expected equally many samples and targets, got {len(X)} and {len(y)}; "
-            "take both from the same rows"
+            f"{names}: expected two arrays of equally many samples and targets, at least one, got "
+            f"{sizes[0]} and {sizes[1]}; take both from the same rows"
         )
+    for name, A in zip(names.split(", "), (X, y), strict=True):
+        check_array(name, A, A.shape, np.complex128)

@@ -23,6 +23,14 @@ def output_folder(output_dir, quick):
     return folder
 
 
+def read_results():
+    """Return what `tools.evidence` measured: the contents of results.json and of timings.json."""
+    folder = NOTEBOOK.parent / "outputs"
+    return tuple(
+        json.loads((folder / f"{name}.json").read_text("utf-8")) for name in ("results", "timings")
+    )
+
+
 def load_cells(*tags, path=NOTEBOOK):
     """Run the notebook's code cells that carry one of `tags`; return their names as a dict.
 

@@ -7,6 +7,8 @@ differ in dash or marker, for grey print.
 import matplotlib.pyplot as plt
 import numpy as np
 
+from tools.files import replacing
+
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = (
     "#0072B2",
     "#E69F00",
@@ -19,10 +21,15 @@ COLORS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY)
 ACTIVITIES = ("walking", "stairs", "resting")
 CHANNELS = ("x", "y", "z")
 RATE = 50  # Hz, of the activity recordings
+save_to = None  # folder for figures as files
 
 
-def use_style():
-    """Set the one style of all figures."""
+def use_style(folder=None):
+    """Set the one style of all figures, and the folder (pathlib.Path) to keep them in."""
+    global save_to
+    save_to = folder
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     plt.rcParams.update(
         {
             "figure.figsize": (7.2, 3),
@@ -45,7 +52,7 @@ def use_style():
     )
 
 
-def training_curve(train_losses, val_losses, learning_rates):
+def training_curve(train_losses, val_losses, learning_rates, name=None):
     """Losses by epoch on a logarithmic axis, with the learning rate as a thin line behind."""
     fig, ax = plt.subplots(figsize=(7.2, 2.6))
     epochs = np.arange(1, len(train_losses) + 1)
@@ -60,7 +67,7 @@ def training_curve(train_losses, val_losses, learning_rates):
     rate.grid(False)
     rate.spines["right"].set_visible(True)
     fig.legend(loc="outside upper center", ncols=3)
-    plt.show()
+    _show(fig, name)
 
 
 def sine_samples(X, y, predictions=None, count=4, tail=None):
@@ -78,31 +85,23 @@ def sine_samples(X, y, predictions=None, count=4, tail=None):
             ax.plot(X.shape[1], p[i, 0], marker, color="black", ms=8, label=name)
         ax.set(xlabel="timestep")
     axes[0].set_ylabel("value")
-    handles, labels = axes[0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside upper center", ncols=len(labels))
-    plt.show()
+    _legend_above(fig, axes[0])
+    _show(fig, "sine_samples" if predictions is None else "sine_predictions")
 
 
-def errors(frequency, amplitude, y, predictions):
-    """Absolute percentage error of each sequence against frequency, amplitude and |y|.
-
-    predictions: {name: (N, 1)}.
-    """
+def errors(frequency, amplitude, y, errors_by_model):
+    """Absolute percentage errors (N,) of each model against frequency, amplitude and |y|."""
     fig, axes = plt.subplots(1, 3, figsize=(7.2, 2.6), sharey=True)
-    for (name, p), color, marker in zip(
-        predictions.items(), (VERMILION, BLUE), ("o", "^"), strict=False
-    ):
-        error = 100 * np.abs((p - y) / y).ravel()
+    styles = zip(("o", "^"), (VERMILION, BLUE), strict=True)
+    for (name, error), (marker, color) in zip(errors_by_model.items(), styles, strict=True):
         for ax, values in zip(axes, (frequency, amplitude, np.abs(y)), strict=True):
-            ax.loglog if ax is axes[2] else ax.semilogy
-            ax.plot(np.ravel(values), error, marker, color=color, ms=2.5, alpha=0.5, label=name)
+            ax.plot(np.ravel(values), error, marker, color=color, ms=2, alpha=0.4, label=name)
     axes[2].set_xscale("log")
-    for ax, label in zip(axes, ("frequency", "amplitude", "|y|"), strict=True):
+    for ax, label in zip(axes, ("frequency f", "amplitude A", "|y|"), strict=True):
         ax.set(xlabel=label, yscale="log")
-    axes[0].set_ylabel("absolute error, % of |y|")
-    handles, labels = axes[0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside upper center", ncols=len(labels), markerscale=2)
-    plt.show()
+    axes[0].set_ylabel("absolute error [% of |y|]")
+    _legend_above(fig, axes[0], markerscale=2.5)
+    _show(fig, "sine_errors")
 
 
 def sensor_windows(X, y):
@@ -121,9 +120,8 @@ def sensor_windows(X, y):
         axes[1, c].set_xlabel("time [s]")
     axes[0, 0].set_ylabel("acceleration [g]")
     axes[1, 0].set_ylabel("rotation [rad/s]")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside upper center", ncols=3)
-    plt.show()
+    _legend_above(fig, axes[0, 0])
+    _show(fig, "sensor_windows")
 
 
 def confusion(truth, predicted):
@@ -131,7 +129,7 @@ def confusion(truth, predicted):
     counts = np.zeros((3, 3), int)
     np.add.at(counts, (np.ravel(truth), np.ravel(predicted)), 1)
     rates = counts / counts.sum(axis=1, keepdims=True)
-    _, ax = plt.subplots(figsize=(3.8, 3))
+    fig, ax = plt.subplots(figsize=(3.8, 3))
     ax.imshow(rates, cmap="Blues", vmin=0, vmax=1)
     ax.grid(False)
     for i in range(3):
@@ -142,4 +140,135 @@ def confusion(truth, predicted):
     ax.set(xlabel="predicted", ylabel="true", xticks=range(3), yticks=range(3))
     ax.set_xticklabels(ACTIVITIES)
     ax.set_yticklabels(ACTIVITIES)
+    _show(fig, "confusion")
+
+
+def volunteers(wrong, who):
+    """Errors of each held-out volunteer, out of that volunteer's windows."""
+    fig, ax = plt.subplots(figsize=(7.2, 2.2))
+    names, windows = np.unique(who, return_counts=True)
+    share = [100 * wrong[who == name].mean() for name in names]
+    ax.bar([f"{n}\n({w})" for n, w in zip(names, windows, strict=True)], share, color=BLUE)
+    ax.set(xlabel="volunteer (windows)", ylabel="errors [%]")
+    ax.grid(axis="x", visible=False)
+    _show(fig, "errors_by_volunteer")
+
+
+def sine_comparison(results):
+    """MAPE of each seed, by model, on generated and on the course's sequences."""
+    fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.6), sharey=True)
+    names = {
+        "rnn": "RNN",
+        "dense": "Dense only",
+        "linear": "one linear layer",
+        "dense, the RNN's inputs": "Dense, RNN's inputs",
+        "dense, last step only": "Dense, last 9 values",
+    }
+    keys = {
+        "validation_mape": "10,000 generated sequences",
+        "test_mape": "the course's 500 test sequences",
+    }
+    for ax, (key, title) in zip(axes, keys.items(), strict=True):
+        for y, (name, color) in enumerate(zip(names, COLORS, strict=False)):
+            values = results[name][key]
+            ax.plot(values, [y] * len(values), "o", color=color, mfc="none")
+            ax.plot([np.median(values)] * 2, [y - 0.3, y + 0.3], color=color, lw=2)
+        ax.set(xscale="log", xlabel="MAPE [%]", title=title, yticks=range(len(names)))
+    axes[0].set_yticklabels(names.values())
+    axes[0].invert_yaxis()
+    _show(fig, "sine_comparison")
+
+
+def stack_curves(results):
+    """Validation loss, and size of the first layer's gradient, for each way to stack."""
+    fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.2))
+    styles = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+    trained = {name: r for name, r in results.items() if "validation_loss" in r}
+    for (name, r), color, style in zip(trained.items(), COLORS, styles, strict=False):
+        for ax, key in zip(axes, ("validation_loss", "first_gradient"), strict=True):
+            _band(ax, np.array(r[key]), color, style, name)
+    axes[0].set(xlabel="epoch", ylabel="validation loss", yscale="log")
+    axes[1].set(xlabel="epoch", ylabel="gradient of the first layer", yscale="log")
+    handles, labels = axes[0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside upper center", ncols=2)
+    _show(fig, "stack")
+
+
+def hidden_units(results, seconds):
+    """Errors on seen and unseen volunteers, and training time, against the number of units."""
+    fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.6))
+    H = [int(name) for name in results]
+    for key, color, style, marker, label in (
+        ("training_error", BLUE, "--", "o", "training volunteers"),
+        ("validation_error", VERMILION, "-", "s", "unseen volunteers"),
+    ):
+        values = np.array([results[str(h)][key] for h in H])
+        axes[0].errorbar(
+            H,
+            values.mean(1),
+            values.std(1),
+            color=color,
+            ls=style,
+            marker=marker,
+            ms=4,
+            label=label,
+        )
+    times = np.array([seconds[f"hidden {h}"] for h in H])
+    axes[1].errorbar(H, times.mean(1), times.std(1), color=GREEN, marker="o", ms=4)
+    for ax in axes:
+        ax.set_xscale("log", base=2)
+        ax.set(xticks=H, xlabel="hidden units H", ylim=(0, None))
+        ax.set_xticklabels(H)
+    axes[0].set_ylabel("errors [%]")
+    axes[1].set_ylabel("training time [s]")
+    axes[0].legend()
+    _show(fig, "hidden_units")
+
+
+def initialisations(results):
+    """How much gradient is left at each timestep, and what that does to training."""
+    fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.6))
+    for name, color, style in (("course", VERMILION, "--"), ("orthogonal", BLUE, "-")):
+        sizes = np.array(results[name]["gradient_by_timestep"])
+        _band(axes[0], sizes, color, style, name)
+        _band(axes[1], np.array(results[name]["validation_loss"]), color, style, name)
+    axes[0].set(xlabel="timestep t", ylabel="size of dL/dx$_t$", yscale="log")
+    axes[1].set(xlabel="epoch", ylabel="validation loss", yscale="log")
+    axes[0].legend()
+    _show(fig, "initialisations")
+
+
+def folds(results):
+    """Accuracy on each fold of volunteers, single models and their average."""
+    fig, ax = plt.subplots(figsize=(7.2, 2.4))
+    r = results["by volunteer"]
+    x = np.arange(len(r["single_by_fold"]))
+    ax.bar(x - 0.2, 100 * (1 - np.array(r["single_by_fold"])), 0.4, color=SKY, label="single model")
+    ax.bar(x + 0.2, 100 * (1 - np.array(r["ensemble_by_fold"])), 0.4, color=BLUE, label="average")
+    leak = 100 * (1 - np.mean(results["at random"]["single_by_fold"]))
+    ax.axhline(leak, color=VERMILION, ls="--", label="single model, random split")
+    ax.set(xlabel="fold of three volunteers", ylabel="errors [%]", xticks=x)
+    ax.grid(axis="x", visible=False)
+    ax.legend()
+    _show(fig, "folds")
+
+
+def _band(ax, runs, color, style, label):
+    """The median of runs (seeds, points), and the range between the extremes."""
+    x = np.arange(1, runs.shape[1] + 1)
+    ax.plot(x, np.median(runs, axis=0), ls=style, color=color, label=label)
+    ax.fill_between(x, runs.min(axis=0), runs.max(axis=0), color=color, alpha=0.15, lw=0)
+
+
+def _legend_above(fig, ax, **options):
+    handles, labels = ax.get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside upper center", ncols=len(labels), **options)
+
+
+def _show(fig, name):
+    """Show the figure and, where it has a name, keep it as a file for readers without Jupyter."""
+    if name and save_to is not None:
+        with replacing(save_to / f"{name}.png") as path:
+            fig.savefig(path, metadata={"Software": None})
     plt.show()
+    plt.close(fig)

@@ -1,0 +1,127 @@
+"""The notebook from a clean kernel in quick mode, on simulated data, and the saved hand-in."""
+
+import ast
+import json
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from data.prepare import prepare
+from tools.notebook import NOTEBOOK, load_cells, output_folder
+from tools.run import run
+
+ALLOWED = {"numpy", "pandas", "matplotlib", "tqdm"}
+LAYERS = ("RNN", "Dense", "Activation", "Flatten", "Loss")
+HAND_IN = ("Lab6_outputs.npy", "y_pred_basic.csv", "y_pred_advanced.csv")
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """The folder of a quick run: its executed notebook, and outputs/quick/ with its files."""
+    folder = tmp_path_factory.mktemp("quick")
+    (folder / "data").mkdir()
+    prepare(folder / "data", simulate=True)
+    run(
+        to=folder / "quick.ipynb",
+        QUICK=True,
+        DATA_DIR=str(folder / "data"),
+        OUTPUT_DIR=str(folder / "outputs"),
+    )
+    return folder
+
+
+def code_cells(path):
+    return [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+
+
+def check_basic(path):
+    basic = pd.read_csv(path)
+    assert list(basic.columns) == ["Id", "answer"]
+    assert list(basic["Id"]) == list(range(1, 501))
+    assert np.isfinite(basic["answer"]).all()
+
+
+def check_advanced(path):
+    advanced = pd.read_csv(path)
+    assert list(advanced.columns) == ["Id", "Classes"]
+    assert list(advanced["Id"]) == list(range(2947))
+    assert set(advanced["Classes"]) == {0, 1, 2}
+    assert pd.api.types.is_integer_dtype(advanced["Classes"])
+
+
+def test_quick_run_writes_every_file_and_no_hand_in(quick):
+    written = quick / "outputs" / "quick"
+    assert [path.name for path in (quick / "outputs").iterdir()] == ["quick"]
+    assert set(HAND_IN) <= {path.name for path in written.iterdir()}
+    assert not list(written.glob(".tmp-*"))
+    check_basic(written / "y_pred_basic.csv")
+    check_advanced(written / "y_pred_advanced.csv")
+
+
+def test_quick_run_is_in_order_and_without_error(quick):
+    cells = code_cells(quick / "quick.ipynb")
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert not [o for cell in cells for o in cell.outputs if o.output_type == "error"]
+
+
+def test_a_training_shows_one_plain_bar(quick):
+    """Each bar is saved as one line of text, not as the hundreds it was drawn with."""
+    text = "".join(
+        o.text for c in code_cells(quick / "quick.ipynb") for o in c.outputs if "text" in o
+    )
+    bars = [line for line in text.splitlines() if "it/s" in line or "s/it" in line]
+    assert bars
+    assert all(line.count("%|") == 1 and "train" in line for line in bars)
+
+
+def test_saved_hand_in():
+    """What is committed was run in order, whole, and its files have the course's format."""
+    cells = code_cells(NOTEBOOK)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert not [o for cell in cells for o in cell.outputs if o.output_type == "error"]
+    check_basic(ROOT / "outputs" / "y_pred_basic.csv")
+    check_advanced(ROOT / "outputs" / "y_pred_advanced.csv")
+
+
+def test_saved_notebook_is_clean():
+    notebook = json.loads(NOTEBOOK.read_text("utf-8"))
+    assert set(notebook["metadata"]) == {"kernelspec", "language_info"}
+    assert all(set(cell["metadata"]) <= {"tags"} for cell in notebook["cells"])
+    assert NOTEBOOK.stat().st_size < 1.2e6
+
+
+def test_only_allowed_imports():
+    """The course gives no points for any other package in the notebook or a layer."""
+    sources = {f"{name}.py": (ROOT / f"{name}.py").read_text("utf-8") for name in LAYERS}
+    for i, cell in enumerate(code_cells(NOTEBOOK)):
+        lines = [line for line in cell.source.splitlines() if not line.startswith("%")]
+        sources[f"cell {i}"] = "\n".join(lines)
+    own = {*LAYERS, "tools", "data"}
+    for name, source in sources.items():
+        for node in ast.walk(ast.parse(source)):
+            modules = []
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                modules = [node.module]
+            for module in modules:
+                assert module.split(".")[0] in ALLOWED | own, f"{name} imports {module}"
+
+
+def test_cells_are_short():
+    for cell in code_cells(NOTEBOOK):
+        if "model" not in cell.metadata.get("tags", []):
+            assert len(cell.source.splitlines()) <= 32, cell.source[:60]
+
+
+def test_quick_mode_has_a_folder_of_its_own(tmp_path):
+    assert output_folder(tmp_path / "a", quick=False) == tmp_path / "a"
+    assert output_folder(tmp_path / "a", quick=True) == tmp_path / "a" / "quick"
+
+
+def test_a_missing_tag_is_named():
+    with pytest.raises(ValueError, match="tagged 'nonsense'"):
+        load_cells("nonsense")

@@ -1,0 +1,77 @@
+"""Run the notebook from a clean kernel and save it with its output, in place.
+
+    python -m tools.run                               the hand-in
+    python -m tools.run --quick --to quick.ipynb      a try-out that leaves the hand-in alone
+
+A run that fails leaves the notebook as it was. The saved file has no timestamps and no machine's
+metadata, so that two runs differ only where results do.
+"""
+
+import argparse
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+from tools.files import write_text
+from tools.notebook import NOTEBOOK
+
+TIMEOUT = 1200  # seconds for one cell; a dead kernel is reported at once
+
+
+def run(path=NOTEBOOK, to=None, **parameters):
+    """Execute the notebook at `path`, save it at `to` (default: in place), and return it.
+
+    Args:
+        parameters: values for names of the cell tagged "parameters", set right after it.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError, DeadKernelError: nothing is saved.
+    """
+    notebook = nbformat.read(path, 4)
+    if parameters:
+        notebook.cells.insert(_after_parameters(notebook), _injected(parameters))
+    client = NotebookClient(
+        notebook,
+        timeout=TIMEOUT,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(Path(path).resolve().parent)}},
+    )
+    client.execute()
+    notebook.metadata["language_info"] = {"name": "python"}
+    for cell in notebook.cells:
+        cell.metadata = {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}
+    write_text(to or path, nbformat.writes(notebook) + "\n")
+    return notebook
+
+
+def _after_parameters(notebook):
+    for index, cell in enumerate(notebook.cells):
+        if "parameters" in cell.metadata.get("tags", []):
+            return index + 1
+    raise ValueError("notebook: expected a cell tagged 'parameters', found none; tag one")
+
+
+def _injected(parameters):
+    source = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
+    return nbformat.v4.new_code_cell(source, metadata={"tags": ["injected-parameters"]})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="far less training")
+    parser.add_argument("--data-dir", help="folder of the data, instead of data/")
+    parser.add_argument("--output-dir", help="folder of the results, instead of outputs/")
+    parser.add_argument("--to", type=Path, help="save the executed notebook there")
+    args = parser.parse_args()
+    if args.quick and args.to is None:
+        parser.error("--quick needs --to FILE, or the hand-in notebook would be overwritten")
+    given = {"QUICK": args.quick, "DATA_DIR": args.data_dir, "OUTPUT_DIR": args.output_dir}
+    notebook = run(to=args.to, **{name: value for name, value in given.items() if value})
+    print(f"{args.to or NOTEBOOK.name}: {len(notebook.cells)} cells run")
+
+
+if __name__ == "__main__":
+    main()
