@@ -1,11 +1,11 @@
 """The graded figures: the layers, the expected file and the hand-in against a naive lab."""
 
-import naive
 import numpy as np
 import pytest
 from conftest import ROOT
 
 from RNN import RNN
+from tools import naive
 from tools.grading import BOUND, compare, expected_seed1
 
 

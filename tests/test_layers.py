@@ -1,6 +1,5 @@
 """The layers against the naive lab and against finite differences, T > 1, N > 1, D != H."""
 
-import naive
 import numpy as np
 import pytest
 
@@ -9,6 +8,7 @@ from Dense import Dense
 from Flatten import Flatten
 from Loss import compute_BCE_loss, compute_CCE_loss, compute_MSE_loss
 from RNN import RNN
+from tools import naive
 
 SHAPES = [(2, 3, 4, 5), (5, 4, 3, 2), (1, 1, 1, 1), (3, 11, 2, 6), (4, 1, 7, 3)]  # N, T, D, H
 

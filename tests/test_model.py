@@ -268,3 +268,36 @@ def test_linear_model_reaches_least_squares(lab):
     solution = np.linalg.lstsq(design, y, rcond=None)[0]
     found = np.vstack([model.layers[0].parameters["W"], model.layers[0].parameters["b"]])
     np.testing.assert_allclose(found, solution, atol=1e-8)
+
+
+def test_a_stopped_training_goes_on_as_if_it_never_stopped(lab, tmp_path):
+    X, y = small_task(lab)
+    options = {"learning_rate": 0.05, "batch_size": 5, "shuffle": True, "clip_norm": 1.0}
+    options |= {"schedule": lambda progress: 1 - progress, "keep_best": True, "seed": 3}
+    whole, stopped, later = (build(lab, lab.RNN(2, 5), lab.Dense(5, 2)) for _ in range(3))
+    whole.train(X, y, X, y, epochs=6, **options)
+    calls = []
+
+    def interrupting(progress):
+        calls.append(progress)
+        if progress > 0.5:
+            raise KeyboardInterrupt
+        return 1 - progress
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped.train(X, y, X, y, epochs=6, **options | {"schedule": interrupting})
+    stopped.save(tmp_path / "state.npz")
+    later.load(tmp_path / "state.npz")
+    assert len(later.train_losses) == 3
+    later.train(X, y, X, y, epochs=6, resume=True, **options)
+    assert later.train_losses == whole.train_losses
+    assert later.val_losses == whole.val_losses
+    for a, b in zip(whole._copy_weights(), later._copy_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_state_of_other_layers_is_refused(lab, tmp_path):
+    build(lab, lab.RNN(2, 5), lab.Dense(5, 2)).save(tmp_path / "state.npz")
+    other = build(lab, lab.RNN(2, 4), lab.Dense(4, 2))
+    with pytest.raises(ValueError, match="add the same layers"):
+        other.load(tmp_path / "state.npz")

@@ -63,7 +63,7 @@ def sine(lab):
     variants = {
         "dense": (c.build_sine_dense, c.DENSE_BASIS, 0.03),
         "rnn": (c.build_sine_rnn, c.RNN_BASIS, 0.15),
-        "linear": (lambda seed: built(c, c.Flatten(), dense(c, 20, 1, seed)), c.DENSE_BASIS, 0.03),
+        "linear": (lambda seed: built(c, c.Flatten(), dense(c, 20, 1, seed)), c.DENSE_BASIS, 1.0),
         "dense, the RNN's inputs": (lambda seed: two_dense(c, c.Flatten(), 66, seed), same, 0.3),
         "dense, last step only": (lambda seed: two_dense(c, LastStep(), 6, seed), same, 0.3),
     }

@@ -43,6 +43,7 @@ def use_style(folder=None):
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.grid": True,
+            "axes.axisbelow": True,
             "grid.color": "#dddddd",
             "grid.linewidth": 0.6,
             "axes.prop_cycle": plt.cycler(color=COLORS),

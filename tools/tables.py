@@ -1,0 +1,96 @@
+"""Fill the result tables of the READMEs from the results files, so that no figure is typed.
+
+python -m tools.tables
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from tools.files import write_text
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def results_table(results):
+    """Return the README's table, Markdown, from the contents of outputs/results.json."""
+    rnn, dense = results["sine"]["rnn"], results["sine"]["dense"]
+    unseen = results["activity"]["by volunteer"]
+    leak = 100 * np.mean(results["activity"]["at random"]["single_by_fold"])
+    single = 100 * np.array(unseen["single_by_seed"])
+    folds = 100 * np.array(unseen["ensemble_by_fold"])
+    windows, errors = unseen["windows"], unseen["ensemble_errors"]
+    rows = [
+        ("Sine, with RNN: MAPE on `X_test.csv`", _seeds(rnn["test_mape"], "%")),
+        ("Sine, Dense only: MAPE on `X_test.csv`", _seeds(dense["test_mape"], "%")),
+        (
+            "Activity, one model: accuracy on unseen volunteers",
+            f"{single.mean():.2f} % on average over {len(single)} seeds "
+            f"({single.min():.2f} to {single.max():.2f})",
+        ),
+        (
+            f"Activity, {len(single)} models averaged: accuracy on unseen volunteers",
+            f"{100 * (1 - errors / windows):.2f} %, {errors} errors in {windows:,} windows; "
+            f"{len(folds)} folds from {folds.min():.2f} to {folds.max():.2f} %",
+        ),
+        (
+            "The same, one model, if windows were split at random",
+            f"{leak:.2f} %: what a leak would have promised",
+        ),
+    ]
+    origin = ", ".join(sorted({entry["from"] for entry in results["source"].values()}))
+    lines = ["| measured | result |", "|:--|:--|", *(f"| {name} | {text} |" for name, text in rows)]
+    versions = ", ".join(f"{k} {v}" for k, v in results["versions"].items() if k != "threads")
+    return "\n".join(
+        [*lines, "", f"Source of the data: {origin}. Measured with {versions}, one thread."]
+    )
+
+
+def _seeds(values, unit):
+    return (
+        f"{np.median(values):.3g} {unit}, median of {len(values)} seeds "
+        f"({min(values):.3g} to {max(values):.3g})"
+    )
+
+
+def speed_tables(results):
+    """Return the benchmark's tables, Markdown, from the contents of benchmarks/results.json."""
+    parts = []
+    for dtype, rows in results["milliseconds"].items():
+        engines = list(next(iter(rows.values())))
+        parts += [f"Milliseconds per step, {dtype}:", ""]
+        parts += [f"| N, T, D, H | {' | '.join(engines)} |", "|:--|" + "--:|" * len(engines)]
+        for shape, times in rows.items():
+            parts.append(f"| {shape} | {' | '.join(f'{times[e]:.2f}' for e in engines)} |")
+        parts.append("")
+    parts += ["| ratio | mean | smallest | largest | target |", "|:--|--:|--:|--:|:--|"]
+    for name, r in results["ratios"].items():
+        cells = f"{r['mean']:.2f} | {r['min']:.2f} | {r['max']:.2f} | {r['target']}"
+        parts.append(f"| {name} | {cells} |")
+    parts += ["", "| N | T | ms per step | MB kept |", "|--:|--:|--:|--:|"]
+    parts += ["| " + " | ".join(map(str, row)) + " |" for row in results["growth"]]
+    share = 100 * results["training_overhead"]
+    parts += ["", f"`Model.train` spends {share:.1f} % of its time outside the layers."]
+    machine = results["environment"]
+    versions = ", ".join(f"{k} {v}" for k, v in machine["versions"].items() if v)
+    parts += ["", f"Measured on {machine['processor']}, {machine['cores']} cores; {versions}."]
+    return "\n".join(parts)
+
+
+def fill(path, table):
+    """Put `table` between the two results markers of the Markdown file at `path`."""
+    before, rest = path.read_text("utf-8").split("<!-- results -->")
+    _, after = rest.split("<!-- /results -->")
+    write_text(path, f"{before}<!-- results -->\n{table}\n<!-- /results -->{after}")
+
+
+def main():
+    results = json.loads((ROOT / "outputs" / "results.json").read_text("utf-8"))
+    fill(ROOT / "README.md", results_table(results))
+    speed = json.loads((ROOT / "benchmarks" / "results.json").read_text("utf-8"))
+    fill(ROOT / "benchmarks" / "README.md", speed_tables(speed))
+
+
+if __name__ == "__main__":
+    main()
