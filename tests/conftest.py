@@ -19,3 +19,21 @@ def lab():
     from tools.notebook import load_cells
 
     return SimpleNamespace(**load_cells("imports", "model"))
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory):
+    """The folder of a quick run: its executed notebook, and outputs/quick/ with its files."""
+    from data.prepare import prepare
+    from tools.run import run
+
+    folder = tmp_path_factory.mktemp("quick")
+    (folder / "data").mkdir()
+    prepare(folder / "data", simulate=True)
+    run(
+        to=folder / "quick.ipynb",
+        QUICK=True,
+        DATA_DIR=str(folder / "data"),
+        OUTPUT_DIR=str(folder / "outputs"),
+    )
+    return folder

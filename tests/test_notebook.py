@@ -9,28 +9,11 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from data.prepare import prepare
 from tools.notebook import NOTEBOOK, load_cells, output_folder
-from tools.run import run
 
 ALLOWED = {"numpy", "pandas", "matplotlib", "tqdm"}
 LAYERS = ("RNN", "Dense", "Activation", "Flatten", "Loss")
 HAND_IN = ("Lab6_outputs.npy", "y_pred_basic.csv", "y_pred_advanced.csv")
-
-
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory):
-    """The folder of a quick run: its executed notebook, and outputs/quick/ with its files."""
-    folder = tmp_path_factory.mktemp("quick")
-    (folder / "data").mkdir()
-    prepare(folder / "data", simulate=True)
-    run(
-        to=folder / "quick.ipynb",
-        QUICK=True,
-        DATA_DIR=str(folder / "data"),
-        OUTPUT_DIR=str(folder / "outputs"),
-    )
-    return folder
 
 
 def code_cells(path):

@@ -21,12 +21,12 @@ def check_array(name, A, shape, dtype):
         NotFinite: NaN or infinity; a ValueError too.
         TypeError: the dtype cannot be cast to `dtype`.
     """
-    wanted = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
     try:
         A = np.asarray(A)
     except ValueError as error:  # rows of unequal length
         raise ValueError(
-            f"{name}: expected an array of shape {wanted}, got {error}; give all rows one length"
+            f"{name}: expected an array of shape {_written(shape)}, got {error}; "
+            "give all rows one length"
         ) from error
     if A.dtype.kind not in "iufc" or not np.can_cast(A.dtype, dtype, "same_kind"):
         raise TypeError(
@@ -35,17 +35,18 @@ def check_array(name, A, shape, dtype):
         )
     if A.ndim != len(shape):
         raise ValueError(
-            f"{name}: expected an array of shape {wanted}, got shape {A.shape}; reshape it first"
+            f"{name}: expected an array of shape {_written(shape)}, got shape {A.shape}; "
+            "reshape it first"
         )
     for axis, (size, want) in enumerate(zip(A.shape, shape, strict=True)):
         if isinstance(want, str) and size == 0:
             raise ValueError(
-                f"{name}: expected shape {wanted} with {want} >= 1, got shape {A.shape}; "
+                f"{name}: expected shape {_written(shape)} with {want} >= 1, got shape {A.shape}; "
                 "pass at least one sample and one timestep"
             )
         if not isinstance(want, str) and size != want:
             raise ValueError(
-                f"{name}: expected shape {wanted}, got shape {A.shape}; "
+                f"{name}: expected shape {_written(shape)}, got shape {A.shape}; "
                 f"axis {axis} must have length {want}"
             )
     if not np.isfinite(A).all():
@@ -54,6 +55,10 @@ def check_array(name, A, shape, dtype):
             "learning rate"
         )
     return A
+
+
+def _written(shape):
+    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
 
 
 def check_size(name, value):

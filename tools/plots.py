@@ -4,6 +4,8 @@ Colours are Okabe and Ito's, told apart by colour-blind readers; where lines sha
 differ in dash or marker, for grey print.
 """
 
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -51,6 +53,56 @@ def use_style(folder=None):
             "legend.frameon": False,
         }
     )
+
+
+def unrolled_network():
+    """The recurrent layer, one copy for each timestep, with the shapes of what flows."""
+    fig, ax = plt.subplots(figsize=(7.2, 2.9))
+    ax.set(xlim=(-1.2, 8.4), ylim=(-1.5, 1.75))
+    ax.axis("off")
+    forward = {"arrowstyle": "-|>", "color": BLUE, "lw": 1.5}
+    back = {"arrowstyle": "-|>", "color": VERMILION, "lw": 1.3, "ls": "--"}
+    box = {"boxstyle": "round,pad=0.4", "fc": "white", "ec": BLUE, "lw": 1.5}
+    places = (0, 2, 4, 6.4)
+    names = ("$h_0 = 0$", "$h_1$", "$h_2$", "$h_T$")
+    for x, name in zip(places, names, strict=True):
+        ax.text(x, 0, name, ha="center", va="center", fontsize=12, bbox=box)
+    for x, name in zip(places[1:], ("$x_1$", "$x_2$", "$x_T$"), strict=True):
+        ax.text(x, -1.25, f"{name}  (N, D)", ha="center", va="center", fontsize=11)
+        ax.annotate("", (x, -0.35), (x, -1.05), arrowprops=forward)
+        ax.text(x + 0.08, -0.72, "$W_x$", color=BLUE, fontsize=11)
+    for left, right in pairwise(places):
+        gap = 0.62 if left == 0 else 0.4
+        ax.annotate("", (right - 0.4, 0.08), (left + gap, 0.08), arrowprops=forward)
+        ax.annotate("", (left + gap, -0.12), (right - 0.4, -0.12), arrowprops=back)
+        ax.text((left + right) / 2, 0.2, "$W_h$", ha="center", color=BLUE, fontsize=11)
+    ax.text(5.2, -0.45, ". . .", ha="center", fontsize=14)
+    ax.annotate("", (7.6, 0.08), (6.8, 0.08), arrowprops=forward)
+    ax.annotate("", (6.8, -0.12), (7.6, -0.12), arrowprops=back)
+    ax.text(7.7, -0.02, "loss", va="center", fontsize=11)
+    for x in places[1:]:
+        ax.text(x, 0.5, "(N, H)", ha="center", fontsize=10)
+    ax.text(3.2, 1.4, "forward: every step adds its input to the state", color=BLUE, ha="center")
+    note = "backward: the gradient returns through every step"
+    ax.text(3.2, 1.0, note, color=VERMILION, ha="center")
+    _show(fig, "unrolled_network")
+
+
+def trajectories(states):
+    """Hidden states {name: (T, H)} in the plane in which they differ most, step by step."""
+    fig, ax = plt.subplots(figsize=(5, 3.4))
+    every = np.concatenate(list(states.values()))
+    centre = every.mean(axis=0)
+    plane = np.linalg.svd(every - centre, full_matrices=False)[2][:2].T
+    styles = zip(COLORS, ("-", "--", ":"), ("o", "s", "^"), strict=False)
+    for (name, h), (color, style, marker) in zip(states.items(), styles, strict=False):
+        x, y = ((h - centre) @ plane).T
+        ax.plot(x, y, ls=style, marker=marker, ms=3.5, color=color, label=name)
+        ax.annotate("1", (x[0], y[0]), xytext=(4, 4), textcoords="offset points", fontsize=8)
+        ax.annotate(str(len(x)), (x[-1], y[-1]), xytext=(4, 4), textcoords="offset points")
+    ax.set(xlabel="first principal direction", ylabel="second")
+    ax.legend()
+    _show(fig, "hidden_states")
 
 
 def training_curve(train_losses, val_losses, learning_rates, name=None):
@@ -144,17 +196,6 @@ def confusion(truth, predicted):
     _show(fig, "confusion")
 
 
-def volunteers(wrong, who):
-    """Errors of each held-out volunteer, out of that volunteer's windows."""
-    fig, ax = plt.subplots(figsize=(7.2, 2.2))
-    names, windows = np.unique(who, return_counts=True)
-    share = [100 * wrong[who == name].mean() for name in names]
-    ax.bar([f"{n}\n({w})" for n, w in zip(names, windows, strict=True)], share, color=BLUE)
-    ax.set(xlabel="volunteer (windows)", ylabel="errors [%]")
-    ax.grid(axis="x", visible=False)
-    _show(fig, "errors_by_volunteer")
-
-
 def sine_comparison(results):
     """MAPE of each seed, by model, on generated and on the course's sequences."""
     fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.6), sharey=True)
@@ -198,7 +239,7 @@ def stack_curves(results):
 def hidden_units(results, seconds):
     """Errors on seen and unseen volunteers, and training time, against the number of units."""
     fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.6))
-    H = [int(name) for name in results]
+    H = sorted(int(name) for name in results)
     for key, color, style, marker, label in (
         ("training_error", BLUE, "--", "o", "training volunteers"),
         ("validation_error", VERMILION, "-", "s", "unseen volunteers"),
@@ -240,17 +281,22 @@ def initialisations(results):
 
 
 def folds(results):
-    """Accuracy on each fold of volunteers, single models and their average."""
-    fig, ax = plt.subplots(figsize=(7.2, 2.4))
+    """Errors by fold, single models and their average, and by volunteer."""
+    fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.6), width_ratios=(1, 1.4))
     r = results["by volunteer"]
-    x = np.arange(len(r["single_by_fold"]))
-    ax.bar(x - 0.2, 100 * (1 - np.array(r["single_by_fold"])), 0.4, color=SKY, label="single model")
-    ax.bar(x + 0.2, 100 * (1 - np.array(r["ensemble_by_fold"])), 0.4, color=BLUE, label="average")
+    single, average = (100 * (1 - np.array(r[k])) for k in ("single_by_fold", "ensemble_by_fold"))
+    x = np.arange(len(single))
+    axes[0].bar(x - 0.2, single, 0.4, color=SKY, label="one model")
+    axes[0].bar(x + 0.2, average, 0.4, color=BLUE, label="models averaged")
     leak = 100 * (1 - np.mean(results["at random"]["single_by_fold"]))
-    ax.axhline(leak, color=VERMILION, ls="--", label="single model, random split")
-    ax.set(xlabel="fold of three volunteers", ylabel="errors [%]", xticks=x)
-    ax.grid(axis="x", visible=False)
-    ax.legend()
+    axes[0].axhline(leak, color=VERMILION, ls="--", label="one model, random split")
+    axes[0].set(xlabel="fold of three volunteers", ylabel="errors [%]", xticks=x)
+    axes[0].legend(fontsize=7)
+    errors = r["errors_by_volunteer"]
+    axes[1].bar(np.arange(len(errors)), errors, color=BLUE)
+    axes[1].set(xlabel="volunteer", ylabel="wrong windows")
+    for ax in axes:
+        ax.grid(axis="x", visible=False)
     _show(fig, "folds")
 
 

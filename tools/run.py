@@ -4,7 +4,8 @@
     python -m tools.run --quick --to quick.ipynb      a try-out that leaves the hand-in alone
 
 A run that fails leaves the notebook as it was. The saved file has no timestamps and no machine's
-metadata, so that two runs differ only where results do.
+metadata, so that two runs differ only where results do. The hand-in is also saved as
+outputs/Lab6.html, for readers without Jupyter.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from nbconvert import HTMLExporter
 
 from tools.files import write_text
 from tools.notebook import NOTEBOOK
@@ -70,6 +72,9 @@ def main():
         parser.error("--quick needs --to FILE, or the hand-in notebook would be overwritten")
     given = {"QUICK": args.quick, "DATA_DIR": args.data_dir, "OUTPUT_DIR": args.output_dir}
     notebook = run(to=args.to, **{name: value for name, value in given.items() if value})
+    if args.to is None:
+        html, _ = HTMLExporter().from_notebook_node(notebook)
+        write_text(NOTEBOOK.parent / "outputs" / "Lab6.html", html)
     print(f"{args.to or NOTEBOOK.name}: {len(notebook.cells)} cells run")
 
 
