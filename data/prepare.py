@@ -492,9 +492,13 @@ def source_line(folder):
 
 
 def source_summary(folder):
-    """{file name: {"from": origin, "sha256": first 12 digits}}, without dates, for results."""
+    """{file name: {"from", "sha256": first 12 digits, "authentic"}}, without dates, for results."""
     return {
-        name: {"from": entry["from"], "sha256": entry["sha256"][:12]}
+        name: {
+            "from": entry["from"],
+            "sha256": entry["sha256"][:12],
+            "authentic": entry["authentic"],
+        }
         for name, entry in read_records(folder).items()
     }
 

@@ -257,6 +257,7 @@ def test_from_takes_own_files_and_again_does_nothing(tmp_path, own):
     assert prep.source_summary(target)["X_train.npy"] == {
         "from": "Kaggle or own files: kaggle",
         "sha256": entry["sha256"][:12],
+        "authentic": True,
     }
     assert "\n" not in prep.source_line(target)
 

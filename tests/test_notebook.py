@@ -10,6 +10,7 @@ import pytest
 from conftest import ROOT
 
 from tools.notebook import NOTEBOOK, load_cells, output_folder
+from tools.tables import results_table, speed_tables
 
 ALLOWED = {"numpy", "pandas", "matplotlib", "tqdm"}
 LAYERS = ("RNN", "Dense", "Activation", "Flatten", "Loss")
@@ -108,3 +109,14 @@ def test_quick_mode_has_a_folder_of_its_own(tmp_path):
 def test_a_missing_tag_is_named():
     with pytest.raises(ValueError, match="tagged 'nonsense'"):
         load_cells("nonsense")
+
+
+def test_tables_in_the_readmes_come_from_the_results_files():
+    for readme, results, table in (
+        ("README.md", "outputs/results.json", results_table),
+        ("benchmarks/README.md", "benchmarks/results.json", speed_tables),
+    ):
+        expected = table(json.loads((ROOT / results).read_text("utf-8")))
+        assert expected in (ROOT / readme).read_text("utf-8"), (
+            f"run python -m tools.tables: {readme}"
+        )

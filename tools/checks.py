@@ -181,12 +181,16 @@ def _output(layers):
 
 
 def check_pairs(X, y, names="X, y"):
-    """ValueError unless X and y are arrays of finite numbers, equal in length, and not empty."""
+    """ValueError unless X and y are arrays equal in length, and not empty."""
     sizes = [len(A) if isinstance(A, np.ndarray) and A.ndim else type(A).__name__ for A in (X, y)]
     if sizes[0] != sizes[1] or not isinstance(sizes[0], int) or sizes[0] == 0:
         raise ValueError(
             f"{names}: expected two arrays of equally many samples and targets, at least one, got "
             f"{sizes[0]} and {sizes[1]}; take both from the same rows"
         )
+
+
+def check_finite(X, y, names="X, y"):
+    """NotFinite unless the arrays X and y hold finite numbers only."""
     for name, A in zip(names.split(", "), (X, y), strict=True):
         check_array(name, A, A.shape, np.complex128)

@@ -291,7 +291,7 @@ def folds(results):
     leak = 100 * (1 - np.mean(results["at random"]["single_by_fold"]))
     axes[0].axhline(leak, color=VERMILION, ls="--", label="one model, random split")
     axes[0].set(xlabel="fold of three volunteers", ylabel="errors [%]", xticks=x)
-    axes[0].legend(fontsize=7)
+    _legend_above(fig, axes[0])
     errors = r["errors_by_volunteer"]
     axes[1].bar(np.arange(len(errors)), errors, color=BLUE)
     axes[1].set(xlabel="volunteer", ylabel="wrong windows")

@@ -39,6 +39,7 @@ def run(path=NOTEBOOK, to=None, **parameters):
         kernel_name="python3",
         record_timing=False,
         coalesce_streams=True,
+        extra_arguments=["--log-level=40"],  # errors of the kernel, not its remarks
         resources={"metadata": {"path": str(Path(path).resolve().parent)}},
     )
     client.execute()

@@ -1,12 +1,44 @@
-"""What only a scorer may know: the true continuation of the sine test sequences.
+"""The score card: the course's rubric, line by line, for one hand-in or for a folder of them.
 
-They are noise-free sinusoids, so their next value follows from the ones before. No model and no
-prediction uses this module.
+    python -m tools.score [FOLDER] [--json]      one hand-in; default: outputs/ and the notebook
+    python -m tools.score --batch FOLDER         each folder in it; marks go to FOLDER/marks.csv
+
+Graded figures are computed anew by `tools/naive.py`, and the sine answers are held against the
+true continuation: the test sequences are noise-free sinusoids, so their next value follows from
+the ones before. No model and no prediction uses this module. The exit status is 0 when everything
+that can be earned on this computer is earned.
 """
+
+import argparse
+import csv
+import io
+import json
+import signal
+import sys
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
+from data.prepare import source_summary
+from tools import handin, naive
+from tools.files import write_text
+from tools.grading import BOUND
+from tools.notebook import NOTEBOOK
+
+OUTPUTS = NOTEBOOK.parent / "outputs"
 RESIDUAL = 1e-9  # largest misfit, of the sequence's own size, that still counts as a sinusoid
+SECONDS = 20  # for one hand-in of a batch
+CHECKS = {  # points of each check's entries, in equal shares
+    "RNN initialize_parameters": ("RNN_initialization", 3),
+    "RNN forward": ("RNN_forward", 12),
+    "RNN backward": ("RNN_backward", 15),
+    "Model class": ("Model_class", 10),
+}
+SINE = ((14, 20), (17, 10))  # MAPE in percent, at most; points
+PLAUSIBLE = 0.1  # largest difference of a class's share that counts as chance
+ACTIVITY = ((0.75, 30), (0.70, 20), (0.65, 10))  # accuracy, at least; points
 
 
 def exact_continuation(X):
@@ -48,3 +80,331 @@ def mape(predicted, y):
     if predicted.shape != y.shape:
         raise ValueError(f"predicted: expected shape {y.shape}, got {predicted.shape}; align them")
     return float(100 * np.mean(np.abs((predicted - y) / y)))
+
+
+@dataclass
+class Line:
+    """One line of the score card. status: "measured", "estimate", or "open" (not decidable)."""
+
+    part: str
+    points: float
+    out_of: float
+    evidence: str
+    missing: str = ""
+    status: str = "measured"
+    format_error: bool = False
+
+
+class Truth:
+    """What every hand-in is held against, computed once; None and a reason where data lacks."""
+
+    def __init__(self, data_dir):
+        data = Path(data_dir)
+        self.graded = naive.graded(42)
+        self.sine, self.no_sine = _if_there(data / "X_test.csv", _read_sine)
+        self.activity, self.no_activity = _if_there(data / "y_test.npy", _read_labels)
+        try:
+            self.source = {name: entry["from"] for name, entry in source_summary(data).items()}
+        except ValueError:
+            self.source = {}
+
+    def origin(self, name):
+        return f"{name} ({self.source.get(name, 'of unknown origin')})"
+
+
+def _read_sine(path):
+    y = exact_continuation(np.loadtxt(path, delimiter=",", skiprows=1)[:, 1:])
+    if len(y) != 500:
+        raise ValueError(f"expected 500 sequences, got {len(y)}; take the course's file")
+    return y
+
+
+def _read_labels(path):
+    y = np.load(path, allow_pickle=False).ravel()
+    if len(y) != 2947:
+        raise ValueError(f"expected 2947 labels, got {len(y)}; take the course's file")
+    return y
+
+
+def _if_there(path, read):
+    if not path.is_file():
+        return None, f"there is no {path.name} to score against"
+    try:
+        return read(path), ""
+    except ValueError as error:
+        return None, f"{path.name} cannot be used: {error}"
+
+
+def score_card(folder, truth, notebook=None, results=None):
+    """Return the score card of one hand-in, a list of Line.
+
+    Args:
+        folder: where the five files are.
+        truth: Truth.
+        notebook: path of the notebook, if it is not in `folder`.
+        results: results file whose validation estimate stands in where test labels are missing.
+    """
+    folder = Path(folder)
+    return [
+        *_graded_lines(folder / handin.GRADED, truth),
+        _guarded("Sine data", 20, _sine_line, folder / handin.BASIC, truth),
+        _guarded(
+            "Activity, accuracy", 30, _activity_line, folder / handin.ADVANCED, truth, results
+        ),
+        Line("Activity, ranking", 0, 5, "decided on Kaggle's board, not here", status="open"),
+        _guarded("Report", 5, _report_line, folder / handin.REPORT),
+        _guarded("Notebook", 0, _notebook_line, notebook or folder / handin.NOTEBOOK),
+    ]
+
+
+def _guarded(part, out_of, make, *args):
+    """Return make's line, or one without points that says what is wrong with the file."""
+    try:
+        return make(part, out_of, *args)
+    except handin.FormatError as error:
+        return Line(part, 0, out_of, "", str(error), format_error=True)
+
+
+def _graded_lines(path, truth):
+    try:
+        figures = handin.read_graded(path)
+    except handin.FormatError as error:
+        return [
+            Line(part, 0, points, "", str(error), format_error=True)
+            for part, (_, points) in CHECKS.items()
+        ]
+    lines = [
+        _check_line(part, points, check, figures.get(check, {}), truth.graded[check])
+        for part, (check, points) in CHECKS.items()
+    ]
+    unknown = [handin.quoted(check) for check in figures if check not in truth.graded]
+    if unknown:
+        lines[0].format_error = True
+        lines[0].missing += f"the file has checks of no meaning: {', '.join(unknown[:5])}"
+    return lines
+
+
+def _check_line(part, points, check, figures, expected):
+    """Compare one check's entries; each right one earns its share of the points."""
+    absent = [key for key in expected if key not in figures]
+    unknown = [handin.quoted(key) for key in figures if key not in expected]
+    faults = {key: _fault(figures[key], expected[key]) for key in expected if key in figures}
+    wrong = [f"{key} {fault}" for key, fault in faults.items() if fault]
+    right = len(expected) - len(absent) - len(wrong)
+    said = [f"{check} has no {', '.join(absent)}"] if absent else []
+    said += [f"{check} has keys of no meaning: {', '.join(unknown[:5])}"] if unknown else []
+    return Line(
+        part,
+        points * right / len(expected),
+        points,
+        f"{right} of {len(expected)} entries equal the recomputed ones to {BOUND:.0e}",
+        "; ".join(said + wrong),
+        format_error=bool(absent or unknown),
+    )
+
+
+def _fault(value, expected):
+    """Return what is wrong with an entry, an array or a shape; "" if nothing is."""
+    if isinstance(expected, tuple):
+        same = np.array_equal(np.asarray(value, dtype=object), np.asarray(expected, dtype=object))
+        return "" if same else f"is not {expected}"
+    value = value if isinstance(value, np.ndarray) else np.empty(0)
+    if value.shape != expected.shape:
+        return f"is no array of shape {expected.shape}"
+    error = np.abs(value.astype(float) - expected).max()
+    return "" if error <= BOUND else f"is off by {error:.1e}"  # NaN is never within the bound
+
+
+def _sine_line(part, out_of, path, truth):
+    answer = handin.read_basic(path)
+    if truth.sine is None:
+        return Line(part, 0, out_of, "format right", truth.no_sine, status="open")
+    error = mape(np.reshape(answer, (-1, 1)), truth.sine)
+    points = next((points for bound, points in SINE if error <= bound), 0)
+    missing = "" if points == out_of else f"expected a MAPE of at most {SINE[0][0]} %; train longer"
+    return Line(
+        part, points, out_of, f"MAPE {error:.3g} % on {truth.origin('X_test.csv')}", missing
+    )
+
+
+def _activity_line(part, out_of, path, truth, results):
+    classes = np.array(handin.read_advanced(path))
+    if truth.activity is not None:
+        accuracy, status = np.mean(classes == truth.activity), "measured"
+        evidence = f"accuracy {accuracy:.4f} on {truth.origin('y_test.npy')}"
+    else:
+        folds, why_not = _estimate(results, classes)
+        if folds is None:
+            reason = f"{truth.no_activity}{why_not}"
+            return Line(part, 0, out_of, "format right", reason, status="open")
+        accuracy, status = min(folds), "estimate"
+        evidence = (
+            f"ESTIMATE, of the recipe and not of this file: {np.mean(folds):.4f} on {len(folds)} "
+            f"folds of unseen volunteers, lowest {accuracy:.4f}"
+        )
+    points = next((points for bound, points in ACTIVITY if accuracy >= bound), 0)
+    missing = "" if points == out_of else f"expected an accuracy of at least {ACTIVITY[0][0]}"
+    return Line(part, points, out_of, evidence, missing, status)
+
+
+def _estimate(results, classes):
+    """Return the accuracy on each fold of volunteers, from the results file, or None and why not.
+
+    It stands for the file only if that has each class about as often as the training data has.
+    """
+    if results is None or not Path(results).is_file():
+        return None, ""
+    content = json.loads(Path(results).read_text("utf-8"))
+    found = content.get("activity", {}).get("by volunteer", {})
+    if not {"ensemble_by_fold", "confusion"} <= set(found):
+        return None, f", and {results.name} has no estimate; run python -m tools.evidence"
+    usual = np.sum(found["confusion"], axis=1) / np.sum(found["confusion"])
+    share = np.bincount(classes, minlength=3) / len(classes)
+    if np.abs(share - usual).max() > PLAUSIBLE:
+        shares = f"{share.round(2).tolist()} where {usual.round(2).tolist()} are usual"
+        return None, f", and the classes in the file have the shares {shares}"
+    return found["ensemble_by_fold"], ""
+
+
+def _report_line(part, out_of, path):
+    pages = handin.count_pages(path)
+    if pages != 1:
+        missing = f"{path.name}: expected one page, got {pages}; shorten it"
+        return Line(part, 0, out_of, f"{pages} pages", missing, format_error=True)
+    return Line(part, out_of, out_of, "one page; its answers are for the assistant to read")
+
+
+def _notebook_line(part, out_of, path):
+    problems = handin.notebook_problems(path)
+    evidence = "" if problems else "run in order, with output, allowed imports only"
+    missing = f"{path.name}: " + "; ".join(problems) if problems else ""
+    return Line(part, 0, out_of, evidence, missing, format_error=bool(problems))
+
+
+def summary(lines):
+    """Return points, the most there is, what was wrong in format, and whether all is earned."""
+    ranking = next(line for line in lines if line.part == "Activity, ranking")
+    earned = all(line.points == line.out_of for line in lines if line is not ranking)
+    errors = list(dict.fromkeys(line.missing for line in lines if line.format_error))
+    return {
+        "points": round(sum(line.points for line in lines), 2),
+        "out_of": sum(line.out_of for line in lines),
+        "estimated": sum(line.points for line in lines if line.status == "estimate"),
+        "open": sum(line.out_of for line in lines if line.status == "open"),
+        "format_errors": errors,
+        "complete": earned and not errors,
+    }
+
+
+def as_text(lines):
+    """Return the score card for a terminal."""
+    shown = []
+    for line in lines:
+        mark = {"measured": " ", "estimate": "~", "open": "?"}[line.status]
+        points = "" if not line.out_of else f"{line.points:g} / {line.out_of:g}"
+        shown.append(f"{mark} {line.part:<26}{points:>9}   {line.evidence}".rstrip())
+        if line.missing:
+            shown.append(f"{'':<40}{line.missing}")
+    total = summary(lines)
+    shown.append(f"  {'Total':<26}{total['points']:>4g} / {total['out_of']:g}")
+    if total["estimated"]:
+        shown.append(f"~ {total['estimated']:g} of these points rest on an estimate.")
+    if total["open"]:
+        shown.append(f"? {total['open']:g} points cannot be decided here.")
+    if total["format_errors"]:
+        shown.append("! The course gives no points for what breaks its format; see above.")
+    return "\n".join(shown)
+
+
+def batch(folder, truth):
+    """Return the marks of every folder in `folder` as CSV text, one line a hand-in, by name."""
+    rows = [_marks(path, truth) for path in sorted(Path(folder).iterdir()) if path.is_dir()]
+    if not rows:
+        raise ValueError(f"{folder}: expected a folder a hand-in, found none; give their parent")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=max(rows, key=len), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _marks(path, truth):
+    """Return one row of the marks; whatever goes wrong with a hand-in is said in its own row."""
+    name = _harmless(path.name)
+    try:
+        with _time_limit(SECONDS):
+            lines = score_card(path, truth)
+    except Exception as error:
+        reason = f"could not be graded: {type(error).__name__}: {handin.quoted(str(error))}"
+        return {"hand-in": name, "remarks": reason}
+    total = summary(lines)
+    row = {"hand-in": name, "points": f"{total['points']:g}", "out of": total["out_of"]}
+    for line in lines:
+        row[line.part] = "open" if line.status == "open" else f"{line.points:g}"
+    row["format errors"] = len(total["format_errors"])
+    row["remarks"] = _harmless(" | ".join(dict.fromkeys(x.missing for x in lines if x.missing)))
+    return row
+
+
+def _harmless(text):
+    """A cell that a spreadsheet takes for text, never for a formula; one line, UTF-8."""
+    text = " ".join(text.split()).encode("utf-8", "replace").decode()
+    return "'" + text if text[:1] in ("=", "+", "-", "@") else text
+
+
+@contextmanager
+def _time_limit(seconds):
+    """Raise TimeoutError in a body that takes longer; no limit on Windows, which has no alarm."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(*_):
+        raise TimeoutError(f"took longer than {seconds} seconds")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def own_card(folder=OUTPUTS, data_dir=NOTEBOOK.parent / "data", notebook=None):
+    """Return the score card of one folder.
+
+    For the project's outputs/ the notebook is the one beside it, and the validation estimate may
+    stand in for test labels; what a stranger's results file says of itself is no evidence.
+    """
+    folder, results = Path(folder), None
+    if folder.resolve() == OUTPUTS.resolve():
+        notebook, results = notebook or NOTEBOOK, folder / "results.json"
+    return score_card(folder, Truth(data_dir), notebook, results)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=OUTPUTS, help="the five files")
+    parser.add_argument("--notebook", type=Path, help="the notebook, where it lies elsewhere")
+    parser.add_argument("--data-dir", type=Path, default=NOTEBOOK.parent / "data")
+    parser.add_argument("--json", action="store_true", help="print the score card as JSON")
+    parser.add_argument("--batch", type=Path, metavar="FOLDER", help="grade every folder in it")
+    args = parser.parse_args()
+    folder = args.batch or args.folder
+    if not folder.is_dir():
+        parser.error(f"{folder}: expected a folder of hand-in files, found none; check the path")
+    if args.batch:
+        text = batch(args.batch, Truth(args.data_dir))
+        write_text(args.batch / "marks.csv", text)
+        print(f"{args.batch / 'marks.csv'}: {text.count(chr(10)) - 1} hand-ins")
+        return 0
+    lines = own_card(args.folder, args.data_dir, args.notebook)
+    total = summary(lines)
+    card = total | {"lines": [asdict(line) for line in lines]}
+    print(json.dumps(card, indent=1) if args.json else as_text(lines))
+    return 0 if total["complete"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -39,12 +39,16 @@ def results_table(results):
             f"{leak:.2f} %: what a leak would have promised",
         ),
     ]
-    origin = ", ".join(sorted({entry["from"] for entry in results["source"].values()}))
+    origin = ", ".join(sorted({_origin(entry) for entry in results["source"].values()}))
     lines = ["| measured | result |", "|:--|:--|", *(f"| {name} | {text} |" for name, text in rows)]
     versions = ", ".join(f"{k} {v}" for k, v in results["versions"].items() if k != "threads")
     return "\n".join(
         [*lines, "", f"Source of the data: {origin}. Measured with {versions}, one thread."]
     )
+
+
+def _origin(entry):
+    return entry["from"] + (", recognised as the course's own" if entry["authentic"] else "")
 
 
 def _seeds(values, unit):

@@ -1,0 +1,98 @@
+"""An elementwise function between layers; softmax works on rows and belongs to cross-entropy.
+
+sigmoid  1 / (1 + e^-Z)      relu  max(0, Z)      tanh      linear  Z
+softmax  e^Z_c / sum_k e^Z_k, whose gradient together with cross-entropy is A - Y
+"""
+
+import numpy as np
+
+from tools.checks import check_array, check_option, check_ready
+
+NAMES = ("sigmoid", "relu", "softmax", "linear", "tanh")
+
+
+def _sigmoid(Z):
+    e = np.exp(-np.abs(Z))  # never above 1, so nothing overflows
+    return np.where(Z >= 0, 1, e) / (1 + e)
+
+
+def _softmax(Z):
+    e = np.exp(Z - Z.max(axis=1, keepdims=True))  # the shift changes no ratio and bounds e^Z by 1
+    return e / e.sum(axis=1, keepdims=True)
+
+
+class Activation:
+    """Layer without parameters.
+
+    Args:
+        activation_function: "sigmoid", "relu", "softmax", "linear" or "tanh".
+        loss_function: name of the loss behind it; kept for the reader, as in the course.
+
+    Raises:
+        ValueError: unknown activation.
+    """
+
+    def __init__(self, activation_function, loss_function):
+        self.activation_function = check_option("activation_function", activation_function, NAMES)
+        self.loss_function = loss_function
+        self._A = None
+
+    def forward(self, Z, training=True):
+        """Apply the function.
+
+        Args:
+            Z: float array (N, ...); (N, C) for softmax.
+            training: False keeps nothing for backward.
+
+        Returns:
+            A, array of Z's shape and dtype.
+
+        Raises:
+            ValueError: Z is empty, not finite, or for softmax not 2-D.
+        """
+        Z = np.asarray(Z)
+        rank = 2 if self.activation_function == "softmax" else max(Z.ndim, 1)
+        Z = check_array("Z", Z, ("N", "C", "...", "....")[:rank], np.complex128)
+        Z = Z if Z.dtype.kind in "fc" else Z.astype(np.float64)
+        A = {
+            "sigmoid": _sigmoid,
+            "relu": lambda Z: np.maximum(Z, 0),
+            "softmax": _softmax,
+            "linear": lambda Z: Z,
+            "tanh": np.tanh,
+        }[self.activation_function](Z)
+        if training:
+            self._A = A
+        return A
+
+    def backward(self, dA=None, Y=None):
+        """Return the gradient at Z.
+
+        Args:
+            dA: gradient at A, of A's shape; not used by softmax.
+            Y: one-hot labels (N, C); used by softmax only, which returns A - Y.
+
+        Returns:
+            Array of A's shape.
+
+        Raises:
+            RuntimeError: no forward pass to go back through.
+            ValueError: the gradient or the labels are missing or have another shape than A.
+        """
+        A = self._A
+        check_ready(A is not None, "Activation.backward", "Activation.forward")
+        if self.activation_function == "softmax":
+            if Y is None:
+                raise ValueError(
+                    "Y: softmax expects one-hot labels, got None; pass backward(dA, Y)"
+                )
+            return A - check_array("Y", Y, A.shape, A.dtype)
+        if dA is None:
+            raise ValueError("dA: expected the gradient at A, got None; pass backward(dA)")
+        dA = check_array("dA", dA, A.shape, A.dtype)
+        return {
+            "sigmoid": lambda: dA * A * (1 - A),
+            "relu": lambda: dA * (A > 0),
+            "linear": lambda: dA,
+            "tanh": lambda: dA * (1 - A**2),
+        }[self.activation_function]()

@@ -1,0 +1,42 @@
+"""Flatten turns each sample into one row and puts gradients back into the sample's shape."""
+
+import numpy as np
+
+from tools.checks import check_array, check_ready
+
+
+class Flatten:
+    """Layer without parameters: (N, ...) to (N, product of the rest)."""
+
+    def __init__(self):
+        self._shape = None
+
+    def forward(self, A, training=True):
+        """Return A, array (N, ...), as (N, product); training=False keeps no shape.
+
+        Raises:
+            ValueError: A has no axis besides N, no sample, or holds NaN or infinity.
+            TypeError: A does not hold numbers.
+        """
+        A = np.asarray(A)
+        if A.ndim < 2 or A.size == 0:
+            raise ValueError(
+                f"A: expected a non-empty array (N, ...) of two or more axes, got shape {A.shape}; "
+                "add the missing axis or pass at least one sample"
+            )
+        check_array("A", A, A.shape, np.complex128)
+        if training:
+            self._shape = A.shape
+        return A.reshape(len(A), -1)
+
+    def backward(self, dA):
+        """Return dA, array (N, product), in the shape that forward was given.
+
+        Raises:
+            RuntimeError: no forward pass to go back through.
+            ValueError: dA has another shape than forward's result, or is not finite.
+        """
+        check_ready(self._shape, "Flatten.backward", "Flatten.forward")
+        N = self._shape[0]
+        dA = check_array("dA", dA, (N, int(np.prod(self._shape[1:]))), np.complex128)
+        return dA.reshape(self._shape)

@@ -1,0 +1,114 @@
+"""The notebook as a person runs it: JupyterLab in Chromium, Run All, and a cell once more.
+
+Needs Chromium and the `playwright` package; skipped with a word where one is missing. Set
+LAB6_SCREENSHOTS to a folder to keep what the browser showed.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+from conftest import ROOT
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
+TIMEOUT = 240  # seconds for Run All in quick mode
+
+
+@pytest.fixture
+def project(tmp_path, quick):
+    """A copy of the project in quick mode, without output, on simulated data."""
+    skip = shutil.ignore_patterns(".*", "__pycache__", "data")
+    copy = shutil.copytree(ROOT, tmp_path / "lab", ignore=skip)
+    shutil.copytree(ROOT / "data", copy / "data", ignore=shutil.ignore_patterns("*.np?", "*.csv"))
+    shutil.copytree(quick / "data", copy / "data", dirs_exist_ok=True)
+    notebook = nbformat.read(copy / "Lab6.ipynb", 4)
+    for cell in notebook.cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            cell.source = cell.source.replace("QUICK = False", "QUICK = True")
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    nbformat.write(notebook, copy / "Lab6.ipynb")
+    return copy
+
+
+@pytest.fixture
+def server(project):
+    """The address of a JupyterLab that serves the copy."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = ["--no-browser", "--allow-root", f"--port={port}", "--IdentityProvider.token="]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "jupyterlab", *options],
+        cwd=project,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(120):
+            try:
+                urllib.request.urlopen(f"{address}/api", timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.5)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def screenshot(page, name):
+    folder = os.environ.get("LAB6_SCREENSHOTS")
+    if folder:
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def saved_cells(page, path):
+    """Save in the browser; return the code cells of the file."""
+    page.keyboard.press("Control+s")
+    page.wait_for_timeout(1500)
+    return [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+
+
+def test_run_all_in_a_browser(server, project):
+    path = project / "Lab6.ipynb"
+    with sync_api.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 1600})
+        page.goto(f"{server}/lab/tree/Lab6.ipynb")
+        page.locator(".jp-Notebook .jp-RenderedMarkdown h1").first.wait_for(timeout=60_000)
+        page.wait_for_timeout(3000)
+        page.locator(".jp-Notebook").click(position={"x": 5, "y": 300})
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_text("Run All Cells", exact=True).click()
+        end = time.monotonic() + TIMEOUT
+        cells = saved_cells(page, path)
+        while cells[-1].execution_count is None and time.monotonic() < end:
+            page.wait_for_timeout(3000)
+            cells = saved_cells(page, path)
+        screenshot(page, "run_all")
+        assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+        assert not [o for cell in cells for o in cell.outputs if o.output_type == "error"]
+        assert sum("image/png" in o.get("data", {}) for cell in cells for o in cell.outputs) >= 12
+        page.keyboard.press("Control+Enter")  # the last cell once more
+        page.wait_for_timeout(3000)
+        assert saved_cells(page, path)[-1].execution_count == len(cells) + 1
+        browser.close()
+    text = "".join(o.text for cell in cells for o in cell.outputs if "text" in o)
+    bars = [line for line in text.splitlines() if "it/s" in line or "s/it" in line]
+    assert bars
+    assert all(line.count("%|") == 1 for line in bars)
