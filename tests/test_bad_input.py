@@ -289,13 +289,13 @@ def test_divergence_names_its_place_and_keeps_the_last_whole_epoch(rate, dtype):
     made, kept = model(Dense(3, 4, dtype=dtype), Dense(4, 2, dtype=dtype)), []
 
     def data(rng):
-        kept.append([W.copy() for W in made._parameters()])
+        kept.append([W.copy() for W in made.weights()])
         return A, Y * 1.0
 
     options = {"epochs": 90, "learning_rate": rate, "batch_size": 1, "epoch_data": data}
     words = r"diverged in epoch \d+, batch \d: .*expected finite .* lower learning_rate"
     with pytest.raises(FloatingPointError, match=words):
         made.train(None, None, None, None, **options)
-    for W, last in zip(made._parameters(), kept[-1], strict=True):
+    for W, last in zip(made.weights(), kept[-1], strict=True):
         np.testing.assert_array_equal(W, last)
         assert np.isfinite(W).all()

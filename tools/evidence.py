@@ -324,8 +324,7 @@ def gathered(runs):
 
 
 def count_weights(model):
-    arrays = [W for layer in model.layers for W in getattr(layer, "parameters", {}).values()]
-    return sum(W.size for W in arrays)
+    return sum(W.size for W in model.weights())
 
 
 def plain(value):

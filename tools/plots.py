@@ -115,7 +115,7 @@ def training_curve(train_losses, val_losses, learning_rates, name=None):
         ax.semilogy(epochs_seen, val_losses, color=VERMILION, ls="--", label="validation loss")
     ax.set(xlabel="epoch", ylabel="loss")
     rate = ax.twinx()
-    rate.plot(epochs, learning_rates, color="#888888", lw=0.8, ls=":", label="learning rate")
+    rate.plot(epochs, learning_rates, color="#555555", lw=1, ls=":", label="learning rate")
     rate.set(ylabel="learning rate", ylim=(0, None))
     rate.grid(False)
     rate.spines["right"].set_visible(True)
