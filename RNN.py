@@ -67,6 +67,10 @@ class RNN:
         self.dL_dWx = self.dL_dWh = self.dL_dbh = None
         self._shape = None  # (N, T) of the forward pass that backward belongs to
         self._memory = np.empty(0, self.dtype)
+        # What flows back below this changes no gradient. With the course's 0.01 start it shrinks
+        # about tenfold a step, and float32 would soon be subnormal, which is several times slower.
+        limits = np.finfo(self.dtype)
+        self._negligible = limits.tiny / limits.eps**2
         self.initialize_parameters()
 
     @property
@@ -126,9 +130,10 @@ class RNN:
         Z[:T, :, H:-1] = X.transpose(1, 0, 2)
         W = np.hstack([self.Wh, self.Wx, self.bh]).T.copy()  # contiguous products are faster
         a = np.empty((N, H), self.dtype)
+        tanh = np.tanh
         for z, h in zip(self._inputs, self._states, strict=True):
-            np.dot(z, W, out=a)
-            np.tanh(a, out=h)
+            z.dot(W, a)  # results by position, names looked up before: small steps feel it
+            tanh(a, h)
         if self.return_sequences:
             return Z[1:, :, :H].transpose(1, 0, 2).copy()
         return Z[T, :, :H].copy()
@@ -163,16 +168,16 @@ class RNN:
             dh = np.zeros((N, H), self.dtype)
         else:
             dh = dH.astype(self.dtype)  # a copy: the caller's gradient stays as it is
-        for t in range(T - 1, -1, -1):  # delta[t] belongs to h_{t+1}: arrays count from 0
-            if self.return_sequences:
+        multiply, Wh = np.multiply, self.Wh
+        for t, d in zip(reversed(range(T)), reversed(self._deltas), strict=True):
+            if self.return_sequences:  # d is delta_{t+1}: arrays count from 0
                 dh += upstream[t]
-            elif t % 16 == 0 and self._vanished(dh):
+            elif t % 16 == 0 and np.abs(dh).max() < self._negligible:
                 delta[: t + 1] = 0
                 dh[:] = 0
                 break
-            d = self._deltas[t]
-            np.multiply(d, dh, out=d)
-            np.dot(d, self.Wh, out=dh)
+            multiply(d, dh, d)
+            d.dot(Wh, dh)
         rows = delta.reshape(T * N, H)
         dW = rows.T @ Z[:T].reshape(T * N, H + D + 1) / N
         self.dL_dWh, self.dL_dWx, self.dL_dbh = dW[:, :H], dW[:, H:-1], dW[:, -1:]
@@ -210,15 +215,6 @@ class RNN:
             if states is not None:
                 states[:, t] = z[:, :H]
         return z[:, :H].copy() if states is None else states
-
-    def _vanished(self, dh):
-        """Whether what flows back is too small to change any gradient.
-
-        With the course's 0.01 start it shrinks about tenfold a step. In float32 it would soon be
-        subnormal, which slows every product several times, and add nothing.
-        """
-        limits = np.finfo(self.dtype)
-        return np.abs(dh).max() < limits.tiny / limits.eps**2
 
     def _workspace(self, N, T):
         """Return the time-major arrays Z (T + 1, N, H + D + 1) and delta (T, N, H).

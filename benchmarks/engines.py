@@ -70,10 +70,10 @@ def floor(layer, X, dH):
 
     def step():
         for z in inputs:
-            np.dot(z, W, out=a)
-            np.tanh(a, out=h)
+            z.dot(W, a)
+            np.tanh(a, h)
         for d in deltas:
-            np.dot(d, Wh, out=a)
+            d.dot(Wh, a)
         rows.T @ columns
 
     return step
