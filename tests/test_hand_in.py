@@ -206,6 +206,7 @@ RUN_CHECKS = """
 import nbformat
 from tools.handin import _without_magics
 cells = [c for c in nbformat.read("Lab6.ipynb", 4).cells if c.cell_type == "code"]
+cells = [c for c in cells if "%run" not in c.source]  # the checks need no data
 names, passed, failed = {}, 0, 0
 for cell in cells[: 1 + next(i for i, c in enumerate(cells) if "def test_model_class" in c.source)]:
     try:
