@@ -118,7 +118,6 @@ def two_dense(c, first, inputs, seed):
 def stack(lab):
     """RNN(1, 16) under RNN(16, k): which gradient reaches the first layer, and what it is worth."""
     c = lab.cells
-    X_val, y_val = c.sine_waves(2000, np.random.default_rng(99))
     true = {"input_gradient": "true"}
     variants = {
         "one step, course gradient, k = 16": (False, 16, {}),
@@ -137,21 +136,7 @@ def stack(lab):
             model.add(RNN(16, k, seed + 100, **options, **start))
             model.add(c.Dense(k, 1, seed, dtype=np.float32))
             first = FirstGradient(model)
-            lab.timed(
-                f"stack {name}",
-                model.train,
-                None,
-                None,
-                scaled(c, X_val),
-                (y_val / c.own_scale(X_val)).astype(np.float32),
-                epochs=40,
-                learning_rate=0.05,
-                batch_size=20,
-                schedule=c.cosine,
-                clip_norm=1.0,
-                seed=seed,
-                epoch_data=lambda rng: raw_sines(c, rng),
-            )
+            lab.timed(f"stack {name}", train_raw, c, model, seed)
             runs.append({"validation_loss": model.val_losses, "first_gradient": first.by_epoch()})
         result[name] = gathered(runs)
     result["one step, course gradient, k = 32"] = {"refused": refusal(c)}
@@ -182,9 +167,25 @@ def scaled(c, X):
     return (X / c.own_scale(X))[:, :, np.newaxis].astype(np.float32)
 
 
-def raw_sines(c, rng):
-    X, y = c.sine_waves(2000, rng)
+def raw_sines(c, count, rng):
+    X, y = c.sine_waves(count, rng)
     return scaled(c, X), (y / c.own_scale(X)).astype(np.float32)
+
+
+def train_raw(c, model, seed, epochs=40):
+    """Train on sequences as they are, 99 steps of one value; the same for every variant."""
+    model.train(
+        None,
+        None,
+        *raw_sines(c, 2000, np.random.default_rng(99)),
+        epochs=epochs,
+        learning_rate=0.05,
+        batch_size=20,
+        schedule=c.cosine,
+        clip_norm=1.0,
+        seed=seed,
+        epoch_data=lambda rng: raw_sines(c, 2000, rng),
+    )
 
 
 def refusal(c):
@@ -238,7 +239,6 @@ def initialisation(lab):
     """The course's 0.01 start against the orthogonal one: gradient by timestep, training curve."""
     c = lab.cells
     X = (lab.X[:: len(lab.X) // 256][:256] / lab.X.std(axis=(0, 1))).astype(np.float64)
-    X_val, y_val = c.sine_waves(2000, np.random.default_rng(99))
     result = {}
     for init in ("course", "orthogonal"):
         runs = []
@@ -250,21 +250,7 @@ def initialisation(lab):
             model = c.Model()
             model.add(RNN(1, 32, seed, init=init, dtype=np.float32))
             model.add(c.Dense(32, 1, seed, dtype=np.float32))
-            lab.timed(
-                f"initialisation {init}",
-                model.train,
-                None,
-                None,
-                scaled(c, X_val),
-                (y_val / c.own_scale(X_val)).astype(np.float32),
-                epochs=40,
-                learning_rate=0.05,
-                batch_size=20,
-                schedule=c.cosine,
-                clip_norm=1.0,
-                seed=seed,
-                epoch_data=lambda rng: raw_sines(c, rng),
-            )
+            lab.timed(f"initialisation {init}", train_raw, c, model, seed)
             sizes = np.sqrt((dX**2).sum(axis=2).mean(axis=0))
             runs.append({"gradient_by_timestep": sizes, "validation_loss": model.val_losses})
         result[init] = gathered(runs)
