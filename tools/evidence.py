@@ -131,10 +131,12 @@ def stack(lab):
         runs = []
         for seed in lab.seeds:
             start = {"init": "orthogonal", "dtype": np.float32}
-            model = c.Model()
-            model.add(RNN(1, 16, seed, return_sequences=sequences, **start))
-            model.add(RNN(16, k, seed + 100, **options, **start))
-            model.add(c.Dense(k, 1, seed, dtype=np.float32))
+            model = built(
+                c,
+                RNN(1, 16, seed, return_sequences=sequences, **start),
+                RNN(16, k, seed + 100, **options, **start),
+                dense(c, k, 1, seed),
+            )
             first = FirstGradient(model)
             lab.timed(f"stack {name}", train_raw, c, model, seed)
             runs.append({"validation_loss": model.val_losses, "first_gradient": first.by_epoch()})
@@ -189,10 +191,8 @@ def train_raw(c, model, seed, epochs=40):
 
 
 def refusal(c):
-    model = c.Model()
-    model.add(RNN(1, 16))
     try:
-        model.add(RNN(16, 32))
+        built(c, RNN(1, 16), RNN(16, 32))
     except ValueError as error:
         return str(error)
     raise AssertionError("a stack whose course gradient has the wrong shape was accepted")
@@ -201,17 +201,19 @@ def refusal(c):
 def hidden(lab):
     """Hidden units on the activity task, not augmented: errors on seen and unseen volunteers."""
     c = lab.cells
-    held = held_out(lab, (3, 9, 15))
+    held = np.isin(c.volunteers(lab.y), (3, 9, 15))
     X = c.to_steps(lab.X, c.sensor_scale(lab.X[~held]))
     Y = np.eye(3, dtype=np.float32)[lab.y]
     result = {}
     for H in HIDDEN:
         runs = []
         for seed in lab.seeds:
-            model = c.Model()
-            model.add(RNN(X.shape[2], H, seed, init="orthogonal", dtype=np.float32))
-            model.add(c.Dense(H, 3, seed, dtype=np.float32))
-            model.add(c.Activation("softmax", "cross_entropy"))
+            model = built(
+                c,
+                RNN(X.shape[2], H, seed, init="orthogonal", dtype=np.float32),
+                dense(c, H, 3, seed),
+                c.Activation("softmax", "cross_entropy"),
+            )
             lab.timed(
                 f"hidden {H}",
                 model.train,
@@ -247,18 +249,13 @@ def initialisation(lab):
             layer.forward(X)
             dH = np.random.default_rng(seed).standard_normal((len(X), 64))
             dX = layer.backward(dH)
-            model = c.Model()
-            model.add(RNN(1, 32, seed, init=init, dtype=np.float32))
-            model.add(c.Dense(32, 1, seed, dtype=np.float32))
+            first = RNN(1, 32, seed, init=init, dtype=np.float32)
+            model = built(c, first, dense(c, 32, 1, seed))
             lab.timed(f"initialisation {init}", train_raw, c, model, seed)
             sizes = np.sqrt((dX**2).sum(axis=2).mean(axis=0))
             runs.append({"gradient_by_timestep": sizes, "validation_loss": model.val_losses})
         result[init] = gathered(runs)
     return result
-
-
-def held_out(lab, volunteers):
-    return np.isin(lab.cells.volunteers(lab.y), volunteers)
 
 
 def activity(lab):

@@ -105,7 +105,7 @@ def trajectories(states):
     _show(fig, "hidden_states")
 
 
-def training_curve(train_losses, val_losses, learning_rates, name=None):
+def training_curve(train_losses, val_losses, learning_rates):
     """Losses by epoch on a logarithmic axis, with the learning rate as a thin line behind."""
     fig, ax = plt.subplots(figsize=(7.2, 2.6))
     epochs = np.arange(1, len(train_losses) + 1)
@@ -120,15 +120,15 @@ def training_curve(train_losses, val_losses, learning_rates, name=None):
     rate.grid(False)
     rate.spines["right"].set_visible(True)
     fig.legend(loc="outside upper center", ncols=3)
-    _show(fig, name)
+    _show(fig)
 
 
-def sine_samples(X, y, predictions=None, count=4, tail=None):
-    """The first `count` sequences X (N, T) with the value y (N, 1) that follows each.
+def sine_samples(X, y, predictions=None, tail=None):
+    """The first four sequences X (N, T) with the value y (N, 1) that follows each.
 
     predictions: {name: (N, 1)} to mark beside y.
     """
-    fig, axes = plt.subplots(1, count, figsize=(7.2, 2.2))
+    fig, axes = plt.subplots(1, 4, figsize=(7.2, 2.2))
     steps = np.arange(X.shape[1])
     start = 0 if tail is None else X.shape[1] - tail
     for i, ax in enumerate(axes):
@@ -312,7 +312,7 @@ def _legend_above(fig, ax, **options):
     fig.legend(handles, labels, loc="outside upper center", ncols=len(labels), **options)
 
 
-def _show(fig, name):
+def _show(fig, name=None):
     """Show the figure and, where it has a name, keep it as a file for readers without Jupyter."""
     if name and save_to is not None:
         with replacing(save_to / f"{name}.png") as path:
