@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data import course, uci
 from data import prepare as prep
 from data.simulate import simulate_activity, sine_waves
 from tools import files
@@ -52,7 +53,7 @@ def make_archive():
             members[f"{ROOT}/{part}/Inertial Signals/{name}_{part}.txt"] = text
             blobs.append(hashlib.sha1(f"blob {len(text)}\0{text}".encode()).hexdigest())
         members[f"{ROOT}/{part}/y_{part}.txt"] = "".join(f"{label}\n" for label in labels)
-    facts = prep.Facts(
+    facts = course.Facts(
         train=8,
         test=3,
         label_counts=(2, 2, 4),
@@ -212,7 +213,7 @@ def test_bad_file_is_refused_in_one_sentence(tmp_path, own, name, raw, words, of
     with pytest.raises(ValueError, match=f"(?s){name}: .*{words}") as error:
         prep.prepare(*folders, facts=FACTS)
     message = str(error.value)
-    assert "expected" in message and "got" in message and prep.AGAIN in message
+    assert "expected" in message and "got" in message and course.AGAIN in message
     assert "\n" not in message
     assert contents(own) == before
     assert not (offered and contents(target))
@@ -229,7 +230,7 @@ def test_bad_file_is_refused_in_one_sentence(tmp_path, own, name, raw, words, of
     ids=["byte-order mark", "Windows line ends", "both", "no last line end"],
 )
 def test_harmless_csv_reads_as_pandas_reads_it(raw):
-    values = prep.check_file("X_test.csv", raw)
+    values = course.check_file("X_test.csv", raw)
     frame = pd.read_csv(io.BytesIO(raw))
     assert list(frame.columns) == ["Id", *map(str, range(99))]
     assert np.allclose(values, frame.iloc[:, 1:], rtol=1e-15, atol=0)
@@ -409,16 +410,16 @@ def test_wrong_archive_is_an_error_and_leaves_nothing(tmp_path, body, words):
 
 
 def test_archive_of_many_large_files_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(prep, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(uci, "MAX_BYTES", 10_000)
     with pytest.raises(ValueError, match="at most 10000 bytes unpacked"):
-        prep.read_archive(zipped(GOOD), FACTS)
+        uci.read_archive(zipped(GOOD), FACTS)
 
 
 def test_other_bytes_with_the_right_content_are_taken_and_noted():
     other = zipped(GOOD | {SIGNAL: GOOD[SIGNAL].replace(" ", "  ")})
-    taken, note = prep.read_archive(other, FACTS)
+    taken, note = uci.read_archive(other, FACTS)
     assert note == "11 of 12 signal files as published"
-    assert taken == prep.read_archive(zipped(GOOD), FACTS)[0]
+    assert taken == uci.read_archive(zipped(GOOD), FACTS)[0]
 
 
 FAULTS = {"not found": {"status": 404}, "broken off": {"missing": 99}, "hangs": {"hang": True}}
@@ -495,7 +496,7 @@ def test_simulator_repeats_itself(simulated):
     assert all(map(np.array_equal, simulated, again))
     (made, *_), (same, *_) = prep._simulate_sine(), prep._simulate_sine()
     assert made == same
-    waves = prep.check_file("X_test.csv", made["X_test.csv"])
+    waves = course.check_file("X_test.csv", made["X_test.csv"])
     assert 4.5 < abs(waves).max() <= 5
 
 
