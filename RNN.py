@@ -27,6 +27,8 @@ from tools.checks import (
     check_size,
 )
 
+VIEWS = ("_Z", "_delta", "_inputs", "_states", "_deltas")  # of RNN._memory
+
 
 class RNN:
     """Elman layer with weights Wx (H, D), Wh (H, H) and bh (H, 1).
@@ -66,9 +68,9 @@ class RNN:
         self.dtype = check_dtype(dtype)
         self.dL_dWx = self.dL_dWh = self.dL_dbh = None
         self._shape = None  # (N, T) of the forward pass that backward belongs to
-        self._memory = np.empty(0, self.dtype)
-        # What flows back below this changes no gradient. With the course's 0.01 start it shrinks
-        # about tenfold a step, and float32 would soon be subnormal, which is several times slower.
+        self._memory, self._room = np.empty(0, self.dtype), None
+        # What flows back below this counts as zero. With the course's 0.01 start it shrinks about
+        # tenfold a step, and float32 would soon be subnormal, which is several times slower.
         limits = np.finfo(self.dtype)
         self._negligible = limits.tiny / limits.eps**2
         self.initialize_parameters()
@@ -121,9 +123,11 @@ class RNN:
         """
         D, H = self.input_size, self.rnn_units
         X = check_array("X", X, ("N", "T", D), self.dtype)
+        if training:
+            self._shape = X.shape[:2]
+        ### START CODE HERE ###
         if not training:
             return self._run(X)
-        ### START CODE HERE ###
         N, T, _ = X.shape
         Z, _ = self._workspace(N, T)  # Z[t] = [h_t, x_{t+1}, 1]: the input of step t + 1
         Z[0, :, :H] = 0
@@ -201,6 +205,7 @@ class RNN:
 
     def _run(self, X):
         """The recurrence of `forward` with room for one timestep only."""
+        ### START CODE HERE ###
         N, T, D = X.shape
         H = self.rnn_units
         W = np.hstack([self.Wh, self.Wx, self.bh]).T.copy()
@@ -215,6 +220,7 @@ class RNN:
             if states is not None:
                 states[:, t] = z[:, :H]
         return z[:, :H].copy() if states is None else states
+        ### END CODE HERE ###
 
     def _workspace(self, N, T):
         """Return the time-major arrays Z (T + 1, N, H + D + 1) and delta (T, N, H).
@@ -223,8 +229,9 @@ class RNN:
         allocates nor throws away. The views of single timesteps are kept too: making them costs
         as much as a small product.
         """
+        ### START CODE HERE ###
         D, H = self.input_size, self.rnn_units
-        if self._shape != (N, T):
+        if self._room != (N, T):
             K = H + D + 1
             split, end = (T + 1) * N * K, (T + 1) * N * K + T * N * H
             if self._memory.size < end:
@@ -235,5 +242,11 @@ class RNN:
             self._inputs = list(self._Z[:T])
             self._states = [z[:, :H] for z in self._Z[1:]]
             self._deltas = list(self._delta)
-            self._shape = N, T
+            self._room = N, T
         return self._Z, self._delta
+        ### END CODE HERE ###
+
+    def __getstate__(self):
+        """Return what a copy or a pickle holds: all but the workspace, whose views would part."""
+        state = {name: value for name, value in vars(self).items() if name not in VIEWS}
+        return state | {"_memory": np.empty(0, self.dtype), "_room": None, "_shape": None}

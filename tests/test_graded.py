@@ -79,7 +79,12 @@ def test_hand_in_equals_the_naive_lab():
 def test_compare_asserts(capsys):
     compare("check", {"a": [[1.0]]}, {"a": [[1.0 + 1e-13]]})
     assert "All 1 entries agree" in capsys.readouterr().out
-    with pytest.raises(AssertionError, match="a largest difference"):
+    with pytest.raises(AssertionError, match="a relative difference"):
         compare("check", {"a": [1.0]}, {"a": [1.0 + 1e-11]})
     with pytest.raises(AssertionError, match="has shape"):
         compare("check", {"a": [[1.0]]}, {"a": [1.0]})
+
+
+def test_compare_misses_no_entry():
+    with pytest.raises(AssertionError, match="expected the entries a, b, got a"):
+        compare("check", {"a": 1}, {"a": 1, "b": 2})

@@ -1,5 +1,8 @@
 """The layers against the naive lab and against finite differences, T > 1, N > 1, D != H."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -203,3 +206,34 @@ def test_update_is_plain_gradient_descent_in_place():
         for W, alias, want in zip(layer.parameters.values(), arrays, expected, strict=True):
             assert W is alias
             np.testing.assert_array_equal(W, want)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
+def test_a_copy_computes_for_itself(copied):
+    """The workspace is views of one block; a copy must not keep pieces that no longer belong."""
+    rng = np.random.default_rng(7)
+    X, dH = rng.normal(size=(2, 3, 4, 5)), rng.normal(size=(3, 6))
+    layer = RNN(5, 6, init="orthogonal")
+    layer.forward(X[0])
+    twin = copied(layer)
+    with pytest.raises(RuntimeError, match="before"):
+        twin.backward(dH)
+    np.testing.assert_array_equal(twin.forward(X[1]), layer.forward(X[1]))
+    np.testing.assert_array_equal(twin.backward(dH), layer.backward(dH))
+    np.testing.assert_array_equal(twin.dL_dWh, layer.dL_dWh)
+
+
+def test_an_activation_keeps_its_own_copy():
+    Z = np.array([[0.3, -0.2]])
+    for name in ("tanh", "linear"):
+        layer = Activation(name, None)
+        A = layer.forward(Z)
+        expected = layer.backward(np.ones_like(Z))
+        A += 1
+        np.testing.assert_array_equal(layer.backward(np.ones_like(Z)), expected)
+    assert Z.tolist() == [[0.3, -0.2]]
+
+
+def test_a_number_too_large_for_the_layer_is_refused():
+    with pytest.raises(ValueError, match="A: expected finite numbers"):
+        Dense(2, 1, dtype=np.float32).forward(np.array([[1e300, 0.0]]))

@@ -49,12 +49,20 @@ def check_array(name, A, shape, dtype):
                 f"{name}: expected shape {_written(shape)}, got shape {A.shape}; "
                 f"axis {axis} must have length {want}"
             )
-    if not np.isfinite(A).all():
+    if not _fits(A, np.dtype(dtype)):
         raise NotFinite(
             f"{name}: expected finite numbers, got NaN or infinity; clean the data, or lower the "
             "learning rate"
         )
     return A
+
+
+def _fits(A, dtype):
+    """Whether all of A is finite, and still is in a `dtype` of fewer bytes."""
+    if A.dtype.itemsize > dtype.itemsize:
+        with np.errstate(over="ignore"):
+            A = A.astype(dtype)
+    return np.isfinite(A).all()
 
 
 def _written(shape):
@@ -163,21 +171,21 @@ def check_fits(layers, layer):
         raise ValueError(
             f"RNN({size}, {layer.rnn_units}) cannot train the layers below it: the course's "
             f"dL_dX has shape (N, {layer.rnn_units}), the gradient at h_0, but the layer below "
-            f"returns {'(N, T, ' if rank == 3 else '(N, '}{width}); build this RNN with "
+            f"returns {'(N, T, ' if rank == 3 else '(N, '}{width or size}); build this RNN with "
             'input_gradient="true"'
         )
 
 
 def _output(layers):
-    """Return rank and width of what the top of `layers` returns; None where it depends on X."""
+    """Return rank and width of what the top of `layers` returns; None where nothing is known."""
     for layer in reversed(layers):
         if hasattr(layer, "rnn_units"):
             return (3 if layer.return_sequences else 2), layer.rnn_units
         if hasattr(layer, "n_y"):
             return 2, layer.n_y
-        if type(layer).__name__ == "Flatten":
-            return 2, None
-    return None, None  # activations alone change nothing
+        if not hasattr(layer, "activation_function"):  # activations change no shape
+            return (2 if type(layer).__name__ == "Flatten" else None), None
+    return None, None
 
 
 def check_pairs(X, y, names="X, y"):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-BOUND = 1e-12  # largest difference that counts as equal; float64 rounding stays far below
+BOUND = 1e-12  # difference that still counts as equal; float64 rounding stays far below
 
 
 def expected_seed1():
@@ -18,12 +18,16 @@ def compare(title, figures, expected, bound=BOUND):
 
     Args:
         title: headline of the check.
-        figures, expected: {key: array or shape}; every key of `figures` must be expected.
-        bound: largest absolute difference allowed.
+        figures, expected: {key: array or shape}, of the same keys in the same order.
+        bound: largest difference allowed, as a part of the largest expected number.
 
     Raises:
-        AssertionError: a shape differs, or a difference is above `bound`; the message names it.
+        AssertionError: keys or a shape differ, or a difference is above `bound`; the message says
+            which.
     """
+    assert list(figures) == list(expected), (
+        f"{title}: expected the entries {', '.join(expected)}, got {', '.join(figures) or 'none'}"
+    )
     print(title)
     wrong = []
     for key, value in figures.items():
@@ -31,8 +35,8 @@ def compare(title, figures, expected, bound=BOUND):
         if yours.shape != theirs.shape:
             verdict, fits = f"has shape {yours.shape} where {theirs.shape} is expected", False
         else:
-            error = float(np.abs(yours - theirs).max())
-            verdict, fits = f"largest difference {error:.1e}, bound {bound:.0e}", error <= bound
+            error = float(np.abs(yours - theirs).max() / (np.abs(theirs).max() or 1))
+            verdict, fits = f"relative difference {error:.1e}, bound {bound:.0e}", error <= bound
         print(f"\n{key}: {verdict}")
         if yours.ndim < 2:
             print(f"  yours {yours}   expected {theirs}")
