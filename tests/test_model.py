@@ -301,3 +301,57 @@ def test_a_state_of_other_layers_is_refused(lab, tmp_path):
     other = build(lab, lab.RNN(2, 4), lab.Dense(4, 2))
     with pytest.raises(ValueError, match="add the same layers"):
         other.load(tmp_path / "state.npz")
+
+
+def test_a_divergence_seen_in_validation_undoes_the_epoch(lab):
+    X, y = small_task(lab)
+    model = build(lab, lab.RNN(2, 5), lab.Dense(5, 2))
+    before = model._copy_weights()
+    with pytest.raises(FloatingPointError, match="diverged in epoch 1"):
+        model.train(X, y, X, y, batch_size=21, learning_rate=1e155)
+    assert model.train_losses == model.val_losses == []
+    for a, b in zip(model.weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_an_interrupt_in_validation_undoes_the_epoch(lab):
+    X, y = small_task(lab)
+    whole, stopped = (build(lab, lab.RNN(2, 5), lab.Dense(5, 2)) for _ in range(2))
+    options = {"epochs": 5, "learning_rate": 0.05, "batch_size": 5, "keep_best": True}
+    whole.train(X, y, X, y, **options)
+    predict = stopped.predict
+
+    def interrupted(X):
+        if len(stopped.train_losses) == 2:
+            raise KeyboardInterrupt
+        return predict(X)
+
+    stopped.predict = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        stopped.train(X, y, X, y, **options)
+    assert len(stopped.train_losses) == len(stopped.val_losses) == 2
+    stopped.predict = predict
+    stopped.train(X, y, X, y, resume=True, **options)
+    assert stopped.val_losses == whole.val_losses
+
+
+def test_validation_may_begin_with_a_resumed_training(lab):
+    X, y = small_task(lab)
+    model = build(lab, lab.RNN(2, 5), lab.Dense(5, 2))
+    model.train(X, y, None, None, epochs=3, learning_rate=0.05)
+    model.train(X, y, X, -y, epochs=30, learning_rate=0.05, resume=True, keep_best=True, patience=3)
+    best = int(np.argmin(model.val_losses))
+    assert len(model.val_losses) == best + 4 < 27
+    assert lab.compute_MSE_loss(model.predict(X), -y) == min(model.val_losses)
+
+
+def test_a_layer_of_ones_own_fits_anywhere(lab):
+    class Last:
+        def forward(self, A, training=True):
+            return A[:, -1]
+
+        def backward(self, dA):
+            return dA
+
+    below = [lab.RNN(2, 4, return_sequences=True), Last()]
+    check_fits(below, lab.Dense(4, 1))

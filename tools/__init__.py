@@ -1,1 +1,6 @@
-"""What the lab needs but does not teach: small helpers of the notebook, the data and the tests."""
+"""What the lab needs but does not teach.
+
+Helpers that the notebook, the layers and the data import: checks, files, grading, model, notebook,
+plots, signals. Programs, run as `python -m tools.NAME`: evidence, make_template, report, run,
+score, submit, tables. `naive` is the lab once more, as plain as can be, to test against.
+"""

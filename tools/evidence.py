@@ -24,11 +24,14 @@ import pandas as pd
 from data.prepare import source_summary
 from RNN import RNN
 from tools.files import write_text
-from tools.notebook import load_cells
+from tools.notebook import NOTEBOOK, load_cells
 from tools.score import exact_continuation, mape
 
 HIDDEN = (8, 16, 32, 64, 128)
 SEEDS = (1, 2, 3, 4, 5)
+DISTANCES = (2, 5, 10, 20, 50, 100)  # timesteps
+PUBLISHED = NOTEBOOK.parent / "outputs"
+NOT_AUGMENTED = {"shift": 0, "pace": 0, "strength": 0, "turn": 0}
 ROUND = 6  # significant digits in the results file
 
 
@@ -63,6 +66,7 @@ def sine(lab):
     variants = {
         "dense": (c.build_sine_dense, c.DENSE_BASIS, 0.03),
         "rnn": (c.build_sine_rnn, c.RNN_BASIS, 0.15),
+        "rnn, orthogonal": (lambda seed: c.build_sine_rnn(seed, "orthogonal"), c.RNN_BASIS, 0.15),
         "linear": (lambda seed: built(c, c.Flatten(), dense(c, 20, 1, seed)), c.DENSE_BASIS, 1.0),
         "dense, the RNN's inputs": (lambda seed: two_dense(c, c.Flatten(), 66, seed), same, 0.3),
         "dense, last step only": (lambda seed: two_dense(c, LastStep(), 6, seed), same, 0.3),
@@ -116,10 +120,14 @@ def two_dense(c, first, inputs, seed):
 
 
 def stack(lab):
-    """RNN(1, 16) under RNN(16, k): which gradient reaches the first layer, and what it is worth."""
+    """RNN(1, 16) under RNN(16, k): which gradient reaches the first layer, and what it is worth.
+
+    "no gradient" leaves the first layer as it was drawn.
+    """
     c = lab.cells
     true = {"input_gradient": "true"}
     variants = {
+        "one step, no gradient, k = 16": (False, 16, {}),
         "one step, course gradient, k = 16": (False, 16, {}),
         "one step, true gradient, k = 16": (False, 16, true),
         "one step, true gradient, k = 32": (False, 32, true),
@@ -137,7 +145,7 @@ def stack(lab):
                 RNN(16, k, seed + 100, **options, **start),
                 dense(c, k, 1, seed),
             )
-            first = FirstGradient(model)
+            first = FirstGradient(model, trains="no gradient" not in name)
             lab.timed(f"stack {name}", train_raw, c, model, seed)
             runs.append({"validation_loss": model.val_losses, "first_gradient": first.by_epoch()})
         result[name] = gathered(runs)
@@ -146,16 +154,20 @@ def stack(lab):
 
 
 class FirstGradient:
-    """Notes the size of the first layer's gradient at every update of a model."""
+    """Notes the size of the first layer's gradient at every update of a model.
 
-    def __init__(self, model):
+    trains: False leaves the layer's weights as they are.
+    """
+
+    def __init__(self, model, trains):
         self.norms, self.model, layer = [], model, model.layers[0]
         update = layer.update
 
         def noting(learning_rate):
             total = sum(float(np.vdot(g, g)) for g in layer.gradients.values())
             self.norms.append(np.sqrt(total))
-            update(learning_rate)
+            if trains:
+                update(learning_rate)
 
         layer.update = noting
 
@@ -237,8 +249,37 @@ def hidden(lab):
     return result
 
 
+def first_signs(count, T, rng):
+    """Noise (count, T, 1), and the sign (count, 1) of the first value: nothing else matters."""
+    X = rng.standard_normal((count, T, 1), dtype=np.float32)
+    return X, np.sign(X[:, 0])
+
+
+def train_recall(c, T, init, seed, epochs=20):
+    """Return the accuracy, on fresh sequences, of a model that must remember x_1 for T steps."""
+    model = built(c, RNN(1, 32, seed, init=init, dtype=np.float32), dense(c, 32, 1, seed))
+    model.train(
+        None,
+        None,
+        None,
+        None,
+        epochs=epochs,
+        learning_rate=0.05,
+        batch_size=20,
+        schedule=c.cosine,
+        clip_norm=1.0,
+        seed=seed,
+        epoch_data=lambda rng: first_signs(2000, T, rng),
+    )
+    X, y = first_signs(2000, T, np.random.default_rng(99))
+    return float((np.sign(model.predict(X)) == y).mean())
+
+
 def initialisation(lab):
-    """The course's 0.01 start against the orthogonal one: gradient by timestep, training curve."""
+    """The course's 0.01 initialisation against the orthogonal one.
+
+    Gradient by timestep, training curve, and from how far back something can be learnt.
+    """
     c = lab.cells
     X = (lab.X[:: len(lab.X) // 256][:256] / lab.X.std(axis=(0, 1))).astype(np.float64)
     result = {}
@@ -253,27 +294,46 @@ def initialisation(lab):
             model = built(c, first, dense(c, 32, 1, seed))
             lab.timed(f"initialisation {init}", train_raw, c, model, seed)
             sizes = np.sqrt((dX**2).sum(axis=2).mean(axis=0))
-            runs.append({"gradient_by_timestep": sizes, "validation_loss": model.val_losses})
-        result[init] = gathered(runs)
+            recall = [
+                lab.timed(f"recall {init}", train_recall, c, T, init, seed) for T in DISTANCES
+            ]
+            runs.append(
+                {
+                    "gradient_by_timestep": sizes,
+                    "validation_loss": model.val_losses,
+                    "recall": recall,
+                }
+            )
+        result[init] = gathered(runs) | {"distances": DISTANCES}
     return result
 
 
 def activity(lab):
-    """The submitted recipe on volunteers it has not seen, by fold; and what a leak would say."""
+    """The submitted recipe on volunteers it has not seen, by fold; and with something changed.
+
+    "at random": any window may be held out, its neighbours stay. "by run": whole activity runs are
+    held out, so that no window overlaps, but every volunteer stays.
+    """
     c = lab.cells
     who = c.volunteers(lab.y)
+    runs = np.cumsum(np.append(0, np.diff(lab.y) != 0))
     by_volunteer = who // 3
-    at_random = np.random.default_rng(0).permutation(len(lab.y)) % 7
+    variants = {
+        "by volunteer": (by_volunteer, lab.seeds, {}),
+        "not augmented": (by_volunteer, lab.seeds[:1], NOT_AUGMENTED),
+        "by run": (runs % 7, lab.seeds[:1], {}),
+        "at random": (np.random.default_rng(0).permutation(len(lab.y)) % 7, lab.seeds[:1], {}),
+    }
     result = {}
-    for name, groups in (("by volunteer", by_volunteer), ("at random", at_random)):
-        seeds = lab.seeds if name == "by volunteer" else lab.seeds[:1]
+    for name, (groups, seeds, changes) in variants.items():
         singles, ensembles, wrong = [], [], np.zeros(len(lab.y), bool)
         confusion = np.zeros((3, 3), int)
         for fold in range(7):
             held = groups == fold
             X, y, scale = lab.X[~held], lab.y[~held], c.sensor_scale(lab.X[~held])
             models = [
-                lab.timed(f"activity {name}", c.train_activity, X, y, scale, seed) for seed in seeds
+                lab.timed(f"activity {name}", c.train_activity, X, y, scale, seed, **changes)
+                for seed in seeds
             ]
             truth = lab.y[held]
             for model in models:
@@ -332,12 +392,20 @@ def main():
     parser.add_argument("--quick", action="store_true", help="two epochs and two seeds of each")
     parser.add_argument("--only", nargs="+", choices=EXPERIMENTS, default=list(EXPERIMENTS))
     args = parser.parse_args()
+    if args.quick and args.output_dir.resolve() == PUBLISHED:
+        parser.error("--quick needs --output-dir DIR, or the published results would be lost")
     lab = Lab(args.data_dir, args.quick)
     files = {name: args.output_dir / f"{name}.json" for name in ("results", "timings")}
     results, timings = (
         json.loads(path.read_text("utf-8")) if path.exists() else {} for path in files.values()
     )
-    results["source"] = source_summary(args.data_dir)
+    source = source_summary(args.data_dir)
+    if len(args.only) < len(EXPERIMENTS) and results.get("source", source) != source:
+        parser.error(
+            f"--only expected the data that {files['results']} was measured on, got others; run "
+            "all experiments, or give another --output-dir"
+        )
+    results["source"] = source
     results["versions"] = {name: version(name) for name in ("numpy", "pandas")} | {"threads": 1}
     for name in args.only:
         start = time.perf_counter()

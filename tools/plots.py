@@ -8,6 +8,8 @@ from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.patches import Patch
+from matplotlib.ticker import NullFormatter
 
 from tools.files import replacing
 
@@ -22,24 +24,34 @@ BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = (
 COLORS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY)
 ACTIVITIES = ("walking", "stairs", "resting")
 CHANNELS = ("x", "y", "z")
+LOSS = "validation_loss"
 RATE = 50  # Hz, of the activity recordings
+AGAIN = ("varied", "and again")
+TRAINING = {"fc": SKY, "ec": "white"}
+VALIDATION = {"fc": VERMILION, "ec": "white", "hatch": "///"}
+POINTS = (  # many of them: rasterised, or a vector file would be huge
+    {"ls": "", "marker": "o", "ms": 2, "alpha": 0.5, "color": ORANGE, "rasterized": True},
+    {"ls": "", "marker": "^", "ms": 2, "alpha": 0.5, "color": BLUE, "rasterized": True},
+)
 save_to = None  # folder for figures as files
 
 
-def use_style(folder=None):
-    """Set the one style of all figures, and the folder (pathlib.Path) to keep them in."""
+def keep_figures(folder):
+    """Keep every named figure as a file in `folder` (pathlib.Path), made if need be."""
     global save_to
     save_to = folder
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def use_style():
+    """Set the one style of all figures."""
     plt.rcParams.update(
         {
             "figure.figsize": (7.2, 3),
             "figure.constrained_layout.use": True,
             "figure.dpi": 100,
-            "savefig.dpi": 150,
+            "savefig.dpi": 150,  # of what is rasterised inside a vector file
             "svg.hashsalt": "lab6",  # equal figures are equal files
-            "svg.fonttype": "none",
             "font.size": 9,
             "axes.titlesize": 9,
             "axes.spines.top": False,
@@ -57,56 +69,59 @@ def use_style(folder=None):
 
 def unrolled_network():
     """The recurrent layer, one copy for each timestep, with the shapes of what flows."""
-    fig, ax = plt.subplots(figsize=(7.2, 2.9))
-    ax.set(xlim=(-1.2, 8.4), ylim=(-1.5, 1.75))
+    fig, ax = plt.subplots(figsize=(7.2, 2.7))
+    ax.set(xlim=(-0.9, 8.6), ylim=(-1.45, 1.45))
     ax.axis("off")
     forward = {"arrowstyle": "-|>", "color": BLUE, "lw": 1.5}
     back = {"arrowstyle": "-|>", "color": VERMILION, "lw": 1.3, "ls": "--"}
     box = {"boxstyle": "round,pad=0.4", "fc": "white", "ec": BLUE, "lw": 1.5}
-    places = (0, 2, 4, 6.4)
-    names = ("$h_0 = 0$", "$h_1$", "$h_2$", "$h_T$")
-    for x, name in zip(places, names, strict=True):
+    places = (0, 2.2, 4.4, 7)
+    for x, name in zip(places, ("$h_0 = 0$", "$h_1$", "$h_2$", "$h_T$"), strict=True):
         ax.text(x, 0, name, ha="center", va="center", fontsize=12, bbox=box)
     for x, name in zip(places[1:], ("$x_1$", "$x_2$", "$x_T$"), strict=True):
-        ax.text(x, -1.25, f"{name}  (N, D)", ha="center", va="center", fontsize=11)
-        ax.annotate("", (x, -0.35), (x, -1.05), arrowprops=forward)
-        ax.text(x + 0.08, -0.72, "$W_x$", color=BLUE, fontsize=11)
+        ax.text(x, -1.3, f"{name}  (N, D)", ha="center", va="center", fontsize=11)
+        ax.annotate("", (x, -0.35), (x, -1.1), arrowprops=forward)
+        ax.text(x + 0.08, -0.76, "$W_x$", color=BLUE, fontsize=11)
+        ax.text(x, 0.45, "(N, H)", ha="center", fontsize=10)
     for left, right in pairwise(places):
-        gap = 0.62 if left == 0 else 0.4
-        ax.annotate("", (right - 0.4, 0.08), (left + gap, 0.08), arrowprops=forward)
-        ax.annotate("", (left + gap, -0.12), (right - 0.4, -0.12), arrowprops=back)
-        ax.text((left + right) / 2, 0.2, "$W_h$", ha="center", color=BLUE, fontsize=11)
-    ax.text(5.2, -0.45, ". . .", ha="center", fontsize=14)
-    ax.annotate("", (7.6, 0.08), (6.8, 0.08), arrowprops=forward)
-    ax.annotate("", (6.8, -0.12), (7.6, -0.12), arrowprops=back)
-    ax.text(7.7, -0.02, "loss", va="center", fontsize=11)
-    for x in places[1:]:
-        ax.text(x, 0.5, "(N, H)", ha="center", fontsize=10)
-    ax.text(3.2, 1.4, "forward: every step adds its input to the state", color=BLUE, ha="center")
-    note = "backward: the gradient returns through every step"
-    ax.text(3.2, 1.0, note, color=VERMILION, ha="center")
+        gap = 0.66 if left == 0 else 0.42
+        ax.annotate("", (right - 0.42, 0.08), (left + gap, 0.08), arrowprops=forward)
+        ax.annotate("", (left + gap, -0.12), (right - 0.42, -0.12), arrowprops=back)
+        middle = (left + gap + right - 0.42) / 2
+        ax.text(middle, 0.18, "$W_h$", ha="center", color=BLUE, fontsize=11)
+        ax.text(middle, -0.46, r"$W_h^\top$", ha="center", color=VERMILION, fontsize=11)
+    ax.text(5.7, -0.95, ". . .", ha="center", fontsize=14)
+    ax.annotate("", (8.1, 0.08), (7.45, 0.08), arrowprops=forward)
+    ax.annotate("", (7.45, -0.12), (8.1, -0.12), arrowprops=back)
+    ax.text(8.2, -0.02, "loss", va="center", fontsize=11)
+    says = "forward: each state is made of the one before it and of the step's input"
+    ax.text(3.85, 1.25, says, color=BLUE, ha="center")
+    says = "backward (dashed): the gradient returns the same way"
+    ax.text(3.85, 0.92, says, color=VERMILION, ha="center")
     _show(fig, "unrolled_network")
 
 
 def trajectories(states):
-    """Hidden states {name: (T, H)} in the plane in which they differ most, step by step."""
-    fig, ax = plt.subplots(figsize=(5, 3.4))
+    """Hidden states {name: (T, H)} in the plane in which they differ most, and step by step."""
+    fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.1))
     every = np.concatenate(list(states.values()))
     centre = every.mean(axis=0)
     plane = np.linalg.svd(every - centre, full_matrices=False)[2][:2].T
     styles = zip(COLORS, ("-", "--", ":"), ("o", "s", "^"), strict=False)
     for (name, h), (color, style, marker) in zip(states.items(), styles, strict=False):
         x, y = ((h - centre) @ plane).T
-        ax.plot(x, y, ls=style, marker=marker, ms=3.5, color=color, label=name)
-        ax.annotate("1", (x[0], y[0]), xytext=(4, 4), textcoords="offset points", fontsize=8)
-        ax.annotate(str(len(x)), (x[-1], y[-1]), xytext=(4, 4), textcoords="offset points")
-    ax.set(xlabel="first principal direction", ylabel="second")
-    ax.legend()
+        look = {"ls": style, "marker": marker, "ms": 3.5, "color": color, "label": name}
+        axes[0].plot(x, y, **look)
+        axes[0].plot(x[0], y[0], marker, ms=9, mfc="none", color="black")
+        axes[1].plot(np.arange(1, len(x) + 1), x, **look)
+    axes[0].set(xlabel="first principal direction", ylabel="second principal direction")
+    axes[1].set(xlabel="step", ylabel="first principal direction", xticks=[1, 4, 8, 12, 16])
+    _legend_above(fig, axes[0])
     _show(fig, "hidden_states")
 
 
-def training_curve(train_losses, val_losses, learning_rates):
-    """Losses by epoch on a logarithmic axis, with the learning rate as a thin line behind."""
+def training_curve(train_losses, val_losses, learning_rates, name=None):
+    """Losses by epoch on a logarithmic axis, with the learning rate as a dotted line."""
     fig, ax = plt.subplots(figsize=(7.2, 2.6))
     epochs = np.arange(1, len(train_losses) + 1)
     ax.semilogy(epochs, train_losses, color=BLUE, label="training loss")
@@ -120,7 +135,7 @@ def training_curve(train_losses, val_losses, learning_rates):
     rate.grid(False)
     rate.spines["right"].set_visible(True)
     fig.legend(loc="outside upper center", ncols=3)
-    _show(fig)
+    _show(fig, name)
 
 
 def sine_samples(X, y, predictions=None, tail=None):
@@ -142,24 +157,41 @@ def sine_samples(X, y, predictions=None, tail=None):
     _show(fig, "sine_samples" if predictions is None else "sine_predictions")
 
 
-def errors(frequency, amplitude, y, errors_by_model):
-    """Absolute percentage errors (N,) of each model against frequency, amplitude and |y|."""
-    fig, axes = plt.subplots(1, 3, figsize=(7.2, 2.6), sharey=True)
-    styles = zip(("o", "^"), (VERMILION, BLUE), strict=True)
-    for (name, error), (marker, color) in zip(errors_by_model.items(), styles, strict=True):
-        for ax, values in zip(axes, (frequency, amplitude, np.abs(y)), strict=True):
-            ax.plot(np.ravel(values), error, marker, color=color, ms=2, alpha=0.4, label=name)
-    axes[2].set_xscale("log")
-    for ax, label in zip(axes, ("frequency f", "amplitude A", "|y|"), strict=True):
-        ax.set(xlabel=label, yscale="log")
-    axes[0].set_ylabel("absolute error [% of |y|]")
+def predicted_against_true(y, predictions):
+    """Predictions {name: (N, 1)} against the truth y (N, 1), and what is left between the two."""
+    fig, axes = plt.subplots(1, 1 + len(predictions), figsize=(7.2, 2.6))
+    limits = np.array([y.min(), y.max()])
+    axes[0].plot(limits, limits, color="#555555", lw=0.8)
+    for (name, p), style, ax in zip(predictions.items(), POINTS, axes[1:], strict=True):
+        axes[0].plot(y, p, label=name, **style)
+        ax.plot(y, 1000 * (p - y), **style)
+        ax.set(xlabel="true value", ylabel="1000 (predicted - true)", title=name)
+    axes[0].set(xlabel="true value", ylabel="predicted value", title="both")
+    _show(fig, "predicted_against_true")
+
+
+def errors(frequency, y, predictions):
+    """Errors of each model's predictions {name: (N, 1)}: relative by frequency, both by |y|."""
+    fig, axes = plt.subplots(1, 3, figsize=(7.2, 2.6))
+    size = np.abs(y)
+    for (name, p), look in zip(predictions.items(), POINTS, strict=True):
+        error = np.abs(p - y)
+        axes[0].plot(frequency, 100 * error / size, label=name, **look)
+        axes[1].plot(size, 100 * error / size, **look)
+        axes[2].plot(size, error, **look)
+    for ax in axes:
+        ax.set(yscale="log", xlabel="|y|", ylabel="absolute error [% of |y|]")
+    axes[0].set_xlabel("frequency f [periods a sequence]")
+    axes[2].set_ylabel("absolute error")
+    for ax in axes[1:]:
+        ax.set_xscale("log")
     _legend_above(fig, axes[0], markerscale=2.5)
     _show(fig, "sine_errors")
 
 
 def sensor_windows(X, y):
     """One window of each activity: acceleration above, rotation below."""
-    fig, axes = plt.subplots(2, 3, figsize=(7.2, 3.6), sharex=True, sharey="row")
+    fig, axes = plt.subplots(2, 3, figsize=(7.2, 3.2), sharex=True, sharey="row")
     seconds = np.arange(X.shape[1]) / RATE
     for c, name in enumerate(ACTIVITIES):
         window = X[np.flatnonzero(np.ravel(y) == c)[10]]
@@ -175,6 +207,38 @@ def sensor_windows(X, y):
     axes[1, 0].set_ylabel("rotation [rad/s]")
     _legend_above(fig, axes[0, 0])
     _show(fig, "sensor_windows")
+
+
+def splits(held_by_name, first, count=24):
+    """Which of `count` windows from `first` on train and which validate.
+
+    held_by_name: {title: booleans (N,), True for validation}.
+    """
+    fig, axes = plt.subplots(len(held_by_name), 1, figsize=(7.2, 2.9), sharex=True)
+    for ax, (title, held) in zip(axes, held_by_name.items(), strict=True):
+        for i in range(first, first + count):
+            look = VALIDATION if held[i] else TRAINING
+            ax.barh(i % 2, 2, left=i, height=0.8, **look)
+        ax.set(title=title, yticks=[], ylim=(-0.6, 1.6))
+        ax.grid(False)
+    axes[-1].set_xlabel("window in the file; a bar is one, half of it shared with the next")
+    bars = [Patch(**look) for look in (TRAINING, VALIDATION)]
+    fig.legend(bars, ["training", "validation"], loc="outside upper center", ncols=2)
+    _show(fig, "splits")
+
+
+def augmented(window, variants):
+    """Acceleration of a window (T, 6), and of variants of it (K, T, 6), on equal axes."""
+    fig, axes = plt.subplots(1, 1 + len(variants), figsize=(7.2, 2.2), sharex=True, sharey=True)
+    seconds = np.arange(len(window)) / RATE
+    for ax, X, title in zip(axes, (window, *variants), ("recorded", *AGAIN), strict=False):
+        for channel, style in zip(range(3), ("-", "--", ":"), strict=True):
+            look = {"ls": style, "color": COLORS[channel], "label": CHANNELS[channel]}
+            ax.plot(seconds, X[:, channel], **look)
+        ax.set(title=title, xlabel="time [s]")
+    axes[0].set_ylabel("acceleration [g]")
+    _legend_above(fig, axes[0])
+    _show(fig, "augmented")
 
 
 def confusion(truth, predicted):
@@ -198,13 +262,14 @@ def confusion(truth, predicted):
 
 def sine_comparison(results):
     """MAPE of each seed, by model, on generated and on the course's sequences."""
-    fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.6), sharey=True)
+    fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.8), sharex=True, sharey=True)
     names = {
-        "rnn": "RNN",
         "dense": "Dense only",
         "linear": "one linear layer",
-        "dense, the RNN's inputs": "Dense, RNN's inputs",
-        "dense, last step only": "Dense, last 9 values",
+        "rnn": "RNN",
+        "rnn, orthogonal": "RNN, orthogonal start",
+        "dense, the RNN's inputs": "Dense, the RNN's inputs",
+        "dense, last step only": "Dense, last step only",
     }
     keys = {
         "validation_mape": "10,000 generated sequences",
@@ -213,8 +278,7 @@ def sine_comparison(results):
     for ax, (key, title) in zip(axes, keys.items(), strict=True):
         for y, (name, color) in enumerate(zip(names, COLORS, strict=False)):
             values = results[name][key]
-            ax.plot(values, [y] * len(values), "o", color=color, mfc="none")
-            ax.plot([np.median(values)] * 2, [y - 0.3, y + 0.3], color=color, lw=2)
+            _dots(ax, y, values, color)
         ax.set(xscale="log", xlabel="MAPE [%]", title=title, yticks=range(len(names)))
     axes[0].set_yticklabels(names.values())
     axes[0].invert_yaxis()
@@ -222,16 +286,24 @@ def sine_comparison(results):
 
 
 def stack_curves(results):
-    """Validation loss, and size of the first layer's gradient, for each way to stack."""
-    fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.2))
-    styles = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+    """Loss and first gradient of the ways to stack with k = 16, and the last loss of all ways."""
+    fig, axes = plt.subplot_mosaic("ab;cc", figsize=(7.2, 5), height_ratios=(1, 1.05))
     trained = {name: r for name, r in results.items() if "validation_loss" in r}
-    for (name, r), color, style in zip(trained.items(), COLORS, styles, strict=False):
-        for ax, key in zip(axes, ("validation_loss", "first_gradient"), strict=True):
-            _band(ax, np.array(r[key]), color, style, name)
-    axes[0].set(xlabel="epoch", ylabel="validation loss", yscale="log")
-    axes[1].set(xlabel="epoch", ylabel="gradient of the first layer", yscale="log")
-    handles, labels = axes[0].get_legend_handles_labels()
+    order = sorted(trained, key=lambda name: -np.median([v[-1] for v in trained[name][LOSS]]))
+    wide = [name for name in order if name.endswith("k = 16")]
+    colors = dict(zip(wide, (PURPLE, VERMILION, BLUE, GREEN), strict=True))
+    for (name, color), style in zip(colors.items(), ("-.", "--", "-", ":"), strict=True):
+        for ax, key in ((axes["a"], LOSS), (axes["b"], "first_gradient")):
+            ax.plot(np.median(trained[name][key], axis=0), ls=style, color=color, label=name)
+    for y, name in enumerate(order):
+        _dots(axes["c"], y, [v[-1] for v in trained[name][LOSS]], colors.get(name, "#555555"))
+    axes["a"].set(xlabel="epoch", ylabel="validation loss", yscale="log")
+    axes["b"].set(xlabel="epoch", ylabel="first layer's gradient norm", yscale="log")
+    axes["b"].yaxis.set_minor_formatter(NullFormatter())
+    axes["c"].set(xscale="log", xlabel="validation loss at the end", yticks=range(len(order)))
+    axes["c"].set_yticklabels(order)
+    axes["c"].invert_yaxis()
+    handles, labels = axes["a"].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside upper center", ncols=2)
     _show(fig, "stack")
 
@@ -248,7 +320,7 @@ def hidden_units(results, seconds):
         axes[0].errorbar(
             H,
             values.mean(1),
-            values.std(1),
+            values.std(1, ddof=1),
             color=color,
             ls=style,
             marker=marker,
@@ -256,7 +328,7 @@ def hidden_units(results, seconds):
             label=label,
         )
     times = np.array([seconds[f"hidden {h}"] for h in H])
-    axes[1].errorbar(H, times.mean(1), times.std(1), color=GREEN, marker="o", ms=4)
+    axes[1].errorbar(H, times.mean(1), times.std(1, ddof=1), color=GREEN, marker="o", ms=4)
     for ax in axes:
         ax.set_xscale("log", base=2)
         ax.set(xticks=H, xlabel="hidden units H", ylim=(0, None))
@@ -268,15 +340,24 @@ def hidden_units(results, seconds):
 
 
 def initialisations(results):
-    """How much gradient is left at each timestep, and what that does to training."""
-    fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.6))
-    for name, color, style in (("course", VERMILION, "--"), ("orthogonal", BLUE, "-")):
-        sizes = np.array(results[name]["gradient_by_timestep"])
-        _band(axes[0], sizes, color, style, name)
-        _band(axes[1], np.array(results[name]["validation_loss"]), color, style, name)
+    """How much gradient is left at each timestep, and what that does to learning."""
+    fig, axes = plt.subplots(1, 3, figsize=(7.2, 2.7))
+    styles = {"course": (VERMILION, "--", "s"), "orthogonal": (BLUE, "-", "o")}
+    for name, (color, style, marker) in styles.items():
+        r = results[name]
+        _band(axes[0], np.array(r["gradient_by_timestep"]), color, style, name)
+        accuracy = 100 * np.array(r["recall"])
+        axes[1].plot(r["distances"], np.median(accuracy, axis=0), ls=style, color=color)
+        for run in accuracy:
+            axes[1].plot(r["distances"], run, marker, ms=3.5, color=color, mfc="none")
+        _band(axes[2], np.array(r[LOSS]), color, style, name)
     axes[0].set(xlabel="timestep t", ylabel="size of dL/dx$_t$", yscale="log")
-    axes[1].set(xlabel="epoch", ylabel="validation loss", yscale="log")
-    axes[0].legend()
+    axes[0].set_yticks(10.0 ** np.arange(-150, 1, 50))
+    axes[1].set(xlabel="sequence length T", xscale="log", ylabel="x$_1$ remembered [%]")
+    axes[1].set_xticks(r["distances"], r["distances"])
+    axes[1].minorticks_off()
+    axes[2].set(xlabel="epoch", ylabel="validation loss, sine", yscale="log")
+    _legend_above(fig, axes[0])
     _show(fig, "initialisations")
 
 
@@ -295,9 +376,16 @@ def folds(results):
     errors = r["errors_by_volunteer"]
     axes[1].bar(np.arange(len(errors)), errors, color=BLUE)
     axes[1].set(xlabel="volunteer", ylabel="wrong windows")
+    axes[1].yaxis.get_major_locator().set_params(integer=True)
     for ax in axes:
         ax.grid(axis="x", visible=False)
     _show(fig, "folds")
+
+
+def _dots(ax, y, values, color):
+    """One circle a seed at height y, and a bar at their median."""
+    ax.plot(values, [y] * len(values), "o", color=color, mfc="none")
+    ax.plot([np.median(values)] * 2, [y - 0.3, y + 0.3], color=color, lw=2)
 
 
 def _band(ax, runs, color, style, label):
@@ -315,7 +403,7 @@ def _legend_above(fig, ax, **options):
 def _show(fig, name=None):
     """Show the figure and, where it has a name, keep it as a file for readers without Jupyter."""
     if name and save_to is not None:
-        with replacing(save_to / f"{name}.png") as path:
-            fig.savefig(path, metadata={"Software": None})
+        with replacing(save_to / f"{name}.svg") as path:
+            fig.savefig(path, metadata={"Date": None, "Creator": None})
     plt.show()
     plt.close(fig)

@@ -60,7 +60,8 @@ def compare(a, b, names, what="error"):
     """
     ratio = np.mean(a) / np.mean(b)
     if 1 / CLOSE < ratio < CLOSE:
-        return None, f"{names[0]} and {names[1]} are equally good: the mean {what} is within 5 %."
+        within = f"within {100 * (CLOSE - 1):.0f} %"
+        return None, f"{names[0]} and {names[1]} are equally good: the mean {what} is {within}."
     winner = int(ratio > 1)
     low, high = (b, a) if winner else (a, b)
     factor = max(ratio, 1 / ratio)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbconvert import HTMLExporter
 
 from tools.files import write_text
+from tools.html import to_html
 from tools.notebook import NOTEBOOK
 
 TIMEOUT = 1200  # seconds for one cell; a dead kernel is reported at once
@@ -69,13 +69,16 @@ def main():
     parser.add_argument("--output-dir", help="folder of the results, instead of outputs/")
     parser.add_argument("--to", type=Path, help="save the executed notebook there")
     args = parser.parse_args()
-    if args.quick and args.to is None:
-        parser.error("--quick needs --to FILE, or the hand-in notebook would be overwritten")
-    given = {"QUICK": args.quick, "DATA_DIR": args.data_dir, "OUTPUT_DIR": args.output_dir}
-    notebook = run(to=args.to, **{name: value for name, value in given.items() if value})
+    names = {"QUICK": args.quick, "DATA_DIR": args.data_dir, "OUTPUT_DIR": args.output_dir}
+    given = {name: value for name, value in names.items() if value}
+    if given and args.to is None:
+        parser.error(
+            "--quick, --data-dir and --output-dir need --to FILE, or they would end up in the "
+            "hand-in notebook"
+        )
+    notebook = run(to=args.to, **given)
     if args.to is None:
-        html, _ = HTMLExporter().from_notebook_node(notebook)
-        write_text(NOTEBOOK.parent / "outputs" / "Lab6.html", html)
+        write_text(NOTEBOOK.parent / "outputs" / "Lab6.html", to_html(notebook))
     print(f"{args.to or NOTEBOOK.name}: {len(notebook.cells)} cells run")
 
 

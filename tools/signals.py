@@ -1,0 +1,51 @@
+"""Geometry for the augmentation of sensor windows: joining them, and turning them in space."""
+
+import numpy as np
+
+
+def join_windows(X, y):
+    """Undo the overlap of windows: put them back into the long signals they were cut from.
+
+    A window goes on in the next one where its second half is the next one's first half and both
+    have one label.
+
+    Args:
+        X: windows (N, 128, C) that overlap by half, in order.
+        y: their labels (N,).
+
+    Returns:
+        signals: all of them, one after the other, (S, C).
+        start: where in `signals` each window begins, (N,).
+        low, high: where the signal that a window belongs to begins and ends, (N,) each.
+    """
+    half = X.shape[1] // 2
+    same = np.abs(X[:-1, half:] - X[1:, :half]).max(axis=(1, 2)) < 1e-5
+    goes_on = np.append(same & (y[:-1] == y[1:]), False)
+    new = np.where(goes_on, half, 2 * half)  # how many samples of a window no later one repeats
+    signals = X[np.arange(2 * half) < new[:, np.newaxis]]
+    end = np.cumsum(new)
+    high = end[~goes_on]  # one entry a signal
+    low = np.concatenate([[0], high[:-1]])
+    signal = np.concatenate([[0], np.cumsum(~goes_on)[:-1]])  # which one a window belongs to
+    return signals, end - new, low[signal], high[signal]
+
+
+def rotations(rng, N, size):
+    """Return N random rotations, (N, 3, 3), about random axes.
+
+    Each is that of the unit quaternion (1, q) / |(1, q)|, q normal (Shoemake, 1985).
+
+    Args:
+        rng: np.random.Generator.
+        N: how many.
+        size: standard deviation of the turn about each axis, in radians, if it is small; 0 turns
+            nothing.
+    """
+    q = np.hstack([np.ones((N, 1)), size / 2 * rng.standard_normal((N, 3))])
+    w, a, b, c = (q / np.linalg.norm(q, axis=1, keepdims=True)).T
+    rows = [
+        [1 - 2 * (b * b + c * c), 2 * (a * b - c * w), 2 * (a * c + b * w)],
+        [2 * (a * b + c * w), 1 - 2 * (a * a + c * c), 2 * (b * c - a * w)],
+        [2 * (a * c - b * w), 2 * (b * c + a * w), 1 - 2 * (a * a + b * b)],
+    ]
+    return np.array(rows).transpose(2, 0, 1)
