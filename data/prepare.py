@@ -5,12 +5,13 @@ only), and for a machine without network a simulator. See README.md beside this 
 """
 
 import argparse
-import datetime
 import json
 import sys
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,22 +19,23 @@ HERE = Path(__file__).resolve().parent
 if str(HERE.parent) not in sys.path:  # run as a script, Python looks in this folder only
     sys.path.insert(0, str(HERE.parent))
 
-from data.course import (  # noqa: E402
-    ACTIVITY,
-    LABELS,
-    REAL,
-    SINE,
-    check_file,
-    is_authentic,
-    npy_bytes,
-    sha256,
-    unlike,
+from data.course import ACTIVITY, LABELS, REAL, SINE, Facts, check_file, npy_bytes  # noqa: E402
+from data.record import (  # noqa: E402
+    RECORD,
+    SIMULATED,
+    entry_of,
+    new_entry,
+    read_records,
+    source_line,
+    source_summary,
 )
 from data.simulate import simulate_activity, sine_waves  # noqa: E402
 from data.uci import UCI, URL, download, read_archive  # noqa: E402
 from tools.files import replacing  # noqa: E402
 
-OWN, SIMULATED = "Kaggle or own files", "simulated"
+__all__ = ["prepare", "source_line", "source_summary"]
+
+OWN = "Kaggle or own files"  # and the name of their folder
 SEED = 6
 
 # Where the files come from: each source gives ({name: bytes}, origin, note for SOURCE.json).
@@ -69,11 +71,6 @@ def _simulate_sine():
     return {SINE: text.encode()}, SIMULATED, ""
 
 
-def _read_folder(folder):
-    paths = [Path(folder) / name for name in (*ACTIVITY, SINE)]
-    return {path.name: path.read_bytes() for path in paths if path.is_file()}
-
-
 def prepare(
     folder=HERE,
     source=None,
@@ -101,150 +98,122 @@ def prepare(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    present, records = _read_folder(folder), read_records(folder)
-    offered = {} if source is None else _read_folder(source)
-    if source is not None and not offered:
-        names = ", ".join((*ACTIVITY[:3], SINE))
-        raise FileNotFoundError(f"--from {source}: expected some of {names}, got none of them")
+    if simulate:
+        make_activity = partial(_simulate_activity, "as asked for")
+    else:
+        make_activity = partial(_fetch_activity, folder, url, facts, timeout, retries)
+    state = _read_state(folder, source, force, facts)
+    activity = _choose(state, ACTIVITY, make_activity)
+    sine = _choose(state, (SINE,), _simulate_sine)
+    _write(state, activity | sine)
 
-    def make_activity():
-        if simulate:
-            return _simulate_activity("as asked for")
-        return _fetch_activity(folder, url, facts, timeout, retries)
 
-    chosen = {}
-    for names, make in ((ACTIVITY, make_activity), ((SINE,), _simulate_sine)):
-        here = {name: present[name] for name in names if name in present}
-        there = {name: offered[name] for name in names if name in offered}
-        renew = force and (there or source is None)
-        if not renew:  # before a long download
-            _check_set(here, records, folder, facts)
-        if there:
-            if _missing(names, there):
-                came, missing = ", ".join(there), ", ".join(_missing(names, there))
-                raise ValueError(f"--from {source}: expected one whole set, got {came} without "
-                                 f"{missing}; put all or none of them there")  # fmt: skip
-            files, origin, note = there, f"{OWN}: {Path(source).resolve().name}", ""
-        elif renew or _missing(names, here):
-            files, origin, note = make()
-        else:
-            files, origin, note = here, f"{OWN}: {folder.resolve().name}", ""
-        known = {}
-        if all(here.get(name) == files[name] for name in names if name != LABELS):
-            files, known = here | files, records  # the same data: labels and entries stay
-        differing = [name for name in here if here[name] != files.get(name)]
-        if differing and not force:
-            raise FileExistsError(
-                f"{', '.join(differing)}: expected none in {folder}, or the same as of the source "
-                f"({origin}), got others; they are kept unless you add --force"
-            )
-        chosen |= {
-            name: (raw, _record(name, raw, origin, note, known.get(name), facts))
-            for name, raw in files.items()
-        }
-    _write(folder, chosen, present, records)
+class _State(NamedTuple):
+    """What one call of `prepare` finds, and what it was asked for."""
+
+    folder: Path
+    present: dict  # {name: bytes} of the files in `folder`
+    records: dict  # what SOURCE.json says of them
+    source: Path | None
+    offered: dict  # {name: bytes} of the files in `source`
+    force: bool
+    facts: Facts
+
+
+def _read_state(folder, source, force, facts):
+    present, records, offered = _read_folder(folder), read_records(folder), {}
+    if source is not None:
+        offered = _read_folder(source)
+        if not offered:
+            names = ", ".join((*ACTIVITY[:3], SINE))
+            raise FileNotFoundError(f"--from {source}: expected some of {names}, got none of them")
+    return _State(folder, present, records, source, offered, force, facts)
+
+
+def _read_folder(folder):
+    paths = [Path(folder) / name for name in (*ACTIVITY, SINE)]
+    return {path.name: path.read_bytes() for path in paths if path.is_file()}
+
+
+def _choose(state, names, make):
+    """Return {name: (bytes, entry)} of one set: as offered, else as present, else by `make`."""
+    here = {name: state.present[name] for name in names if name in state.present}
+    there = {name: state.offered[name] for name in names if name in state.offered}
+    renew = state.force and (there or state.source is None)
+    if not renew:  # before a long download
+        _check_present(state, here)
+    if there:
+        _check_whole(state, names, there)
+        files, origin, note = there, f"{OWN}: {Path(state.source).resolve().name}", ""
+    elif renew or _missing(names, here):
+        files, origin, note = make()
+    else:
+        files, origin, note = here, f"{OWN}: {state.folder.resolve().name}", ""
+    old_records = {}
+    if all(here.get(name) == files[name] for name in names if name != LABELS):
+        files, old_records = here | files, state.records  # the same data: labels and entries stay
+    if not state.force:
+        _check_kept(state, here, files, origin)
+    return {
+        name: (raw, _checked_entry(name, raw, origin, note, old_records, state.facts))
+        for name, raw in files.items()
+    }
 
 
 def _missing(names, files):
     return [name for name in names if name not in files and name != LABELS]
 
 
-def _check_set(files, records, folder, facts):
+def _check_present(state, here):
     """Check each file, and that not just some of a recorded set were changed since."""
-    for name, raw in files.items():
-        check_file(name, raw, facts)
-    recorded = [name for name in files if name in records]
-    changed = [name for name in recorded if sha256(files[name]) != records[name]["sha256"]]
+    for name, raw in here.items():
+        check_file(name, raw, state.facts)
+    recorded = [name for name in here if name in state.records]
+    changed = [name for name in recorded if entry_of(state.records, name, here[name]) is None]
     if 0 < len(changed) < len(recorded):
         raise ValueError(
-            f"{', '.join(changed)}: expected the set of files in {folder} that SOURCE.json "
-            f"records ({records[recorded[0]]['from']}), got others beside some of that set; "
+            f"{', '.join(changed)}: expected the set of files in {state.folder} that {RECORD} "
+            f"records ({state.records[recorded[0]]['from']}), got others beside some of that set; "
             "remove those that do not belong, or replace all with --force"
         )
 
 
-def _write(folder, chosen, present, old_records):
+def _check_whole(state, names, there):
+    missing = _missing(names, there)
+    if missing:
+        raise ValueError(
+            f"--from {state.source}: expected one whole set, got {', '.join(there)} without "
+            f"{', '.join(missing)}; put all or none of them there"
+        )
+
+
+def _check_kept(state, here, files, origin):
+    differing = [name for name in here if here[name] != files.get(name)]
+    if differing:
+        raise FileExistsError(
+            f"{', '.join(differing)}: expected none in {state.folder}, or the same as of the "
+            f"source ({origin}), got others; they are kept unless you add --force"
+        )
+
+
+def _checked_entry(name, raw, origin, note, old_records, facts):
+    """Check a file and return its entry; that of an unchanged file stays, date and all."""
+    array = check_file(name, raw, facts)
+    return entry_of(old_records, name, raw) or new_entry(name, raw, array, origin, note, facts)
+
+
+def _write(state, chosen):
     """Write all or nothing: every temporary file is on disk before the first is renamed."""
-    records = {name: record for name, (_, record) in chosen.items()}
+    records = {name: entry for name, (_, entry) in chosen.items()}
     with ExitStack() as stack:
         for name, (raw, _) in chosen.items():
-            if present.get(name) != raw:
-                stack.enter_context(replacing(folder / name)).write_bytes(raw)
-        if records != old_records:  # entered last, so renamed first: no file goes unrecorded
+            if state.present.get(name) != raw:
+                stack.enter_context(replacing(state.folder / name)).write_bytes(raw)
+        if records != state.records:  # entered last, so renamed first: no file goes unrecorded
             text = json.dumps(records, indent=1) + "\n"
-            stack.enter_context(replacing(folder / "SOURCE.json")).write_bytes(text.encode())
-        for name in present.keys() - chosen.keys():
-            (folder / name).unlink()  # labels of a test set that --force replaces
-
-
-# SOURCE.json: {file name: entry}.
-
-
-def _record(name, raw, origin, note, old, facts):
-    """The checked file's entry; that of an unchanged file stays, date and all."""
-    array, digest = check_file(name, raw, facts), sha256(raw)
-    if old is not None and old["sha256"] == digest:
-        return old
-    return {
-        "from": origin,
-        "sha256": digest,
-        "shape": list(array.shape),
-        "dtype": str(array.dtype),
-        "date": datetime.date.today().isoformat(),
-        "authentic": is_authentic(name, array, facts),
-        "note": note,
-    }
-
-
-def read_records(folder):
-    """SOURCE.json as {file name: entry}; {} where there is none.
-
-    Raises:
-        ValueError: it is not readable; going on would let simulated files pass for one's own.
-    """
-    try:
-        records = json.loads((Path(folder) / "SOURCE.json").read_bytes())
-        return {name: {**entry, "sha256": entry["sha256"]} for name, entry in records.items()}
-    except FileNotFoundError:
-        return {}
-    except (ValueError, AttributeError, TypeError, KeyError) as error:
-        raise ValueError(
-            f"SOURCE.json: expected the record that data/prepare.py wrote, got {error!r}; remove "
-            "it and run data/prepare.py --force, with --from DIR for your own files"
-        ) from error
-
-
-def source_line(folder):
-    """One line on where the four files in `folder` came from, for the notebook to print.
-
-    Raises:
-        ValueError: a file is missing or is not the one that `prepare` checked and recorded, so
-            a notebook that prints this line stops where preparing failed (`%run` alone goes on).
-    """
-    records, present, told = read_records(folder), _read_folder(folder), {}
-    for name in (*ACTIVITY[:3], SINE):
-        if name not in records or sha256(present.get(name, b"")) != records[name]["sha256"]:
-            came = "another" if name in present else "none"
-            raise unlike(name, f"the file that data/prepare.py checked in {folder}", came)
-        text = records[name]["from"]
-        if text == SIMULATED:
-            text = "SIMULATED, not the course's data"
-        elif records[name]["authentic"]:
-            text += " (recognised as the course's data)"
-        told.setdefault(text, []).append(name)
-    return "Data: " + "; ".join(f"{', '.join(names)}: {text}" for text, names in told.items())
-
-
-def source_summary(folder):
-    """{file name: {"from", "sha256": first 12 digits, "authentic"}}, without dates, for results."""
-    return {
-        name: {
-            "from": entry["from"],
-            "sha256": entry["sha256"][:12],
-            "authentic": entry["authentic"],
-        }
-        for name, entry in read_records(folder).items()
-    }
+            stack.enter_context(replacing(state.folder / RECORD)).write_bytes(text.encode())
+        for name in state.present.keys() - chosen.keys():
+            (state.folder / name).unlink()  # labels of a test set that --force replaces
 
 
 def main():

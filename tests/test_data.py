@@ -335,13 +335,34 @@ def test_a_file_changed_behind_the_record_is_noticed(tmp_path, own):
         prep.source_line(own)
     with pytest.raises(ValueError, match=r"X_test.npy: expected the set of files"):
         prep.prepare(own, facts=FACTS)
-    (own / "SOURCE.json").write_text('{"X_test.npy": 1}')
-    with pytest.raises(ValueError, match=r"SOURCE.json: expected the record"):
-        prep.prepare(own, facts=FACTS)
     (own / "X_test.npy").unlink()
     (own / "SOURCE.json").unlink()
     with pytest.raises(ValueError, match=r"X_train.npy: expected the file that .* got another"):
         prep.source_line(own)
+
+
+def record_of(**entry):
+    return json.dumps({"X_test.npy": entry})
+
+
+@pytest.mark.parametrize(
+    "text, came",
+    [
+        ("{", "JSONDecodeError"),
+        ("[1]", r"got \[1\]"),
+        ('{"X_test.npy": 1}', "got 1 for X_test.npy"),
+        (record_of(sha256="0", authentic=True), "got an entry of X_test.npy without from"),
+        (record_of(**{"from": "simulated", "authentic": False}), "X_test.npy without sha256"),
+        (record_of(**{"from": "simulated", "sha256": "0"}), "X_test.npy without authentic"),
+        ('{"X_test.npy": {}}', "without authentic, from, sha256"),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_refused(own, text, came):
+    (own / "SOURCE.json").write_text(text)
+    for read in (prep.source_summary, prep.source_line, lambda f: prep.prepare(f, facts=FACTS)):
+        with pytest.raises(ValueError, match=rf"SOURCE.json: expected the record .*{came}"):
+            read(own)
+    assert (own / "SOURCE.json").read_text() == text
 
 
 # The archive

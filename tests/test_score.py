@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 from pypdf import PdfWriter
 
+from data.course import sha256
 from data.simulate import sine_waves
 from tools import handin, naive, score, unpickle
 from tools.score import Truth, batch, exact_continuation, mape, score_card, summary
 
-RANKING = 5  # points that only Kaggle's board decides
+ELSEWHERE = 10  # points that Kaggle's board and the assistant decide: ranking and report
 
 
 @pytest.fixture(scope="module")
@@ -111,9 +112,10 @@ def test_mape():
 # The rubric
 
 
-def test_a_perfect_hand_in_earns_all_but_the_ranking(perfect, truth):
+def test_a_perfect_hand_in_earns_all_that_is_decided_here(perfect, truth):
     card = total(perfect, truth)
-    assert card["points"] == card["out_of"] - RANKING == 95
+    assert card["points"] == card["out_of"] - ELSEWHERE == 90
+    assert card["open"] == ELSEWHERE
     assert card["complete"]
     assert not card["format_errors"]
     assert sum(len(figures) for figures in truth.graded.values()) == 22
@@ -188,7 +190,99 @@ def test_without_test_labels_the_estimate_is_marked(perfect, tmp_path):
     assert (guess.status, guess.points) == ("open", 0)
     assert "have the shares" in guess.missing
     results.write_text("{}", "utf-8")
-    assert "has no estimate" in line(perfect, bare, part, results=results).missing
+    for path in (results, str(results)):
+        assert "results.json has no estimate" in line(perfect, bare, part, results=path).missing
+
+
+def test_an_estimate_from_simulated_data_is_none(perfect, tmp_path):
+    folds = {"ensemble_by_fold": [0.99], "confusion": np.eye(3).tolist()}
+    results = tmp_path / "results.json"
+    for origin, status in (("UCI HAR archive", "estimate"), ("simulated", "open")):
+        source = {"X_train.npy": {"from": origin}}
+        content = {"activity": {"by volunteer": folds}, "source": source}
+        results.write_text(json.dumps(content), "utf-8")
+        found = line(perfect, Truth(tmp_path), "Activity, accuracy", results=results)
+        assert found.status == status
+    assert "measured on simulated data" in found.missing
+
+
+def record(folder, origin):
+    """Write SOURCE.json for the truth in `folder`, as data/prepare.py does."""
+    entries = {
+        name: {"from": origin, "sha256": sha256((folder / name).read_bytes()), "authentic": False}
+        for name in ("X_test.csv", "y_test.npy")
+    }
+    (folder / "SOURCE.json").write_text(json.dumps(entries), "utf-8")
+
+
+@pytest.fixture
+def own_data(data, tmp_path):
+    return shutil.copytree(data, tmp_path / "own data")
+
+
+TRUTH_OF = {"Sine data": "X_test.csv", "Activity, accuracy": "y_test.npy"}
+
+
+def test_simulated_data_is_no_truth(perfect, own_data, tmp_path):
+    record(own_data, "simulated")
+    simulated = Truth(own_data)
+    for part, name in TRUTH_OF.items():
+        found = line(perfect, simulated, part)
+        assert (found.status, found.points, found.format_error) == ("open", 0, False)
+        assert f"{name} is a simulated stand-in; put the real file" in found.missing
+    card = total(perfect, simulated)
+    assert (card["points"], card["open"], card["complete"]) == (40, 60, False)
+    (tmp_path / "batch").mkdir()
+    (tmp_path / "batch" / "one").symlink_to(perfect)
+    (row,) = csv.DictReader(io.StringIO(batch(tmp_path / "batch", simulated)))
+    assert row["Sine data"] == row["Activity, accuracy"] == "open"
+    assert "X_test.csv is a simulated stand-in" in row["remarks"]
+
+
+def check_measured(hand_in, data, origin):
+    for part, name in TRUTH_OF.items():
+        found = line(hand_in, Truth(data), part)
+        assert (found.status, found.points) == ("measured", found.out_of)
+        assert f"on {name} ({origin})" in found.evidence
+
+
+def test_the_card_says_where_the_truth_came_from(perfect, own_data):
+    check_measured(perfect, own_data, "of unknown origin")
+    record(own_data, "Kaggle or own files: mine")
+    check_measured(perfect, own_data, "Kaggle or own files: mine")
+
+
+def test_a_record_speaks_of_the_recorded_bytes_only(perfect, own_data):
+    """Real files put in the place of simulated ones count, before the record is renewed too."""
+    record(own_data, "simulated")
+    (own_data / "X_test.csv").write_bytes((own_data / "X_test.csv").read_bytes() + b"\n")
+    np.save(own_data / "y_test.npy", np.load(own_data / "y_test.npy").astype(np.int32))
+    check_measured(perfect, own_data, "of unknown origin")
+
+
+def test_truth_is_read_as_strictly_and_as_kindly_as_the_data(perfect, own_data):
+    path = own_data / "X_test.csv"
+    lines = [x.split(",") for x in path.read_text("utf-8").splitlines()]
+    quoted = "\r\n".join(",".join(f'"{cell}"' for cell in row) for row in lines)
+    path.write_bytes(quoted.encode("utf-8-sig"))
+    assert line(perfect, Truth(own_data), "Sine data").points == 20
+    np.save(own_data / "y_test.npy", np.full((2947, 1), 3))
+    found = line(perfect, Truth(own_data), "Activity, accuracy")
+    assert (found.status, found.points) == ("open", 0)
+    assert "expected labels 0, 1, 2" in found.missing
+    path.write_bytes(quoted.rsplit("\r\n", 1)[0].encode())
+    assert "expected 500 rows" in line(perfect, Truth(own_data), "Sine data").missing
+    lines[1:] = [[row[0], *"12" * 49, "3"] for row in lines[1:]]
+    path.write_text("\n".join(map(",".join, lines)), "utf-8")
+    assert "noise-free sinusoids" in line(perfect, Truth(own_data), "Sine data").missing
+
+
+def test_a_damaged_record_lets_nothing_pass_for_the_truth(perfect, own_data):
+    (own_data / "SOURCE.json").write_text("{", "utf-8")
+    for part in TRUTH_OF:
+        found = line(perfect, Truth(own_data), part)
+        assert (found.status, found.points) == ("open", 0)
+        assert "SOURCE.json: expected the record" in found.missing
 
 
 def test_a_strangers_estimate_is_no_evidence(hand_in, tmp_path, monkeypatch):
@@ -240,9 +334,20 @@ def test_advanced_csv(hand_in, truth, label):
     assert "line 7" in line(hand_in, truth, "Activity, accuracy").missing
 
 
+def test_the_text_of_a_report_earns_nothing_here(perfect, truth):
+    """One empty page has the course's format and answers no question."""
+    found = line(perfect, truth, "Report")
+    assert (found.status, found.points, found.out_of) == ("open", 0, 5)
+    assert "for the assistant to read" in found.evidence
+    assert not found.format_error
+
+
 def test_report_has_one_page(hand_in, truth):
     write_pdf(hand_in / handin.REPORT, pages=2)
-    assert "got 2" in line(hand_in, truth, "Report").missing
+    found = line(hand_in, truth, "Report")
+    assert "got 2" in found.missing
+    assert (found.status, found.format_error) == ("measured", True)
+    assert not total(hand_in, truth)["complete"]
     (hand_in / handin.REPORT).write_bytes(b"%PDF-1.7 nonsense")
     assert "expected a PDF" in line(hand_in, truth, "Report").missing
 
@@ -256,7 +361,12 @@ def test_report_has_one_page(hand_in, truth):
         (["import torch.nn as nn"], {}, "imports 'torch.nn'"),
         (["if x:\n    from sklearn import svm"], {}, "imports 'sklearn'"),
         (["__import__('torch')"], {}, "imports '__import__'"),
+        (["%%time\nimport torch"], {}, "imports 'torch'"),
+        (["\n%%capture out\n%%timeit -n 1\nimport torch"], {}, "imports 'torch'"),
+        (["x = !ls\nimport torch"], {}, "imports 'torch'"),
         (["def f(:"], {}, "no Python"),
+        (["%a\n" * 501], {}, "no Python"),
+        (['=%"""%f"1_In [1]:'], {}, "no Python"),
         (["-" * 100_000 + "1"], {}, "no Python"),
         (["1 + " * 100_000 + "1"], {}, "no Python"),
         ([], {}, "no output"),
@@ -272,14 +382,31 @@ def test_notebook(hand_in, truth, cells, options, said):
 def test_notebook_that_is_none_and_layers_beside_it(hand_in, truth):
     (hand_in / "RNN.py").write_text("import numpy as np\nimport jax\n", "utf-8")
     assert "RNN.py imports 'jax'" in line(hand_in, truth, "Notebook").missing
+    (hand_in / "RNN.py").write_text("%matplotlib inline\n", "utf-8")  # in a module no command
+    assert "RNN.py is no Python" in line(hand_in, truth, "Notebook").missing
     (hand_in / handin.NOTEBOOK).write_text("[" * 100_000, "utf-8")
     assert "expected a notebook" in line(hand_in, truth, "Notebook").missing
 
 
 def test_jupyter_commands_are_no_imports(hand_in, truth):
-    source = "'\\m'\n%matplotlib inline\nif True:\n    %env A=1\n!ls\nfrom tqdm import tqdm"
-    write_notebook(hand_in / handin.NOTEBOOK, source, "%%html\n<b>import</b>")
+    cells = [
+        "'\\m'\n%matplotlib inline\nif True:\n    %env A=1\n!ls\nfrom tqdm import tqdm",
+        "%%html\n<b>import</b>",
+        "%%time\nx = 1",
+        'print("%d"\n % 3)',
+        'x = """\n%d\n!"""',
+        "import numpy as np\nnp.array?",
+        "?np.array",
+        "x = !ls\ny = %who_ls",
+        "%timeit -n 1 sum(range(3))",
+    ]
+    write_notebook(hand_in / handin.NOTEBOOK, *cells)
     assert not line(hand_in, truth, "Notebook").missing
+
+
+def test_a_line_that_only_looks_like_a_command_stays():
+    source = 'total = (8\n % 3)\ntext = """\n%d\n"""\n'
+    assert handin.as_python(source) == source
 
 
 # Pickles
@@ -434,10 +561,11 @@ def test_200_hand_ins(perfect, data, tmp_path):
     assert time.perf_counter() - start < 60
     rows = {row["hand-in"]: row for row in csv.DictReader(io.StringIO(text))}
     assert len(rows) == 200
-    assert {rows[f"{n:03}"]["points"] for n in range(196)} == {"95"}
-    assert rows["'=cmd()"]["points"] == "95"
-    assert rows["empty"]["points"] == "0"
-    assert rows["hostile"]["points"] == "55"
+    assert {rows[f"{n:03}"]["points"] for n in range(196)} == {"90"}
+    assert rows["'=cmd()"]["points"] == "90"
+    assert (rows["000"]["Report"], rows["000"]["remarks"]) == ("open", "")
+    assert (rows["empty"]["points"], rows["empty"]["Report"]) == ("0", "0")
+    assert rows["hostile"]["points"] == "50"
     assert "Lab6_outputs.npy" in rows["hostile"]["remarks"]
 
 
@@ -459,7 +587,7 @@ def test_an_unforeseen_error_stays_in_its_row(perfect, truth, tmp_path, monkeypa
     monkeypatch.setattr(handin, "count_pages", slow_on_c)
     monkeypatch.setattr(score, "SECONDS", 0.3)
     rows = list(csv.DictReader(io.StringIO(batch(tmp_path, truth))))
-    assert [row["points"] for row in rows] == ["95", "", ""]
+    assert [row["points"] for row in rows] == ["90", "", ""]
     assert "unforeseen" in rows[1]["remarks"]
     assert "TimeoutError" in rows[2]["remarks"]
 
@@ -470,7 +598,9 @@ def test_command_line(perfect, data, hand_in, tmp_path, monkeypatch, capsys):
         return score.main()
 
     assert run(perfect) == 0
-    assert "95 / 100" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "90 / 100" in shown
+    assert "? 10 points cannot be decided here." in shown
     assert run(perfect, "--json") == 0
     assert json.loads(capsys.readouterr().out)["complete"]
     (hand_in / handin.REPORT).unlink()

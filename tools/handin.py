@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import math
+import re
 import warnings
 from pathlib import Path
 
@@ -23,6 +24,7 @@ MAX_SOURCE = 200_000  # characters of one cell or module
 LAYERS = ("RNN", "Dense", "Activation", "Flatten", "Loss")
 PACKAGES = {"numpy", "pandas", "matplotlib", "tqdm"}
 OWN = {*LAYERS, "tools", "data"}
+PYTHON_MAGIC = re.compile(r"\A(\s*%%(time|timeit|capture)\b.*\n?)+")  # what follows is Python
 
 
 class FormatError(ValueError):
@@ -147,18 +149,9 @@ def notebook_problems(path):
     Raises:
         FormatError: it is missing or no notebook.
     """
-    raw = read_bytes(path)
-    try:
-        cells = [c for c in json.loads(raw)["cells"] if c["cell_type"] == "code"]
-        cells = [(_text(c["source"]), c["execution_count"], c["outputs"]) for c in cells]
-        cells = [cell for cell in cells if cell[0].strip()]
-        kinds = [output["output_type"] for _, _, outputs in cells for output in outputs]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise FormatError(
-            f"{NOTEBOOK}: expected a notebook of format 4, got {type(error).__name__} on reading; "
-            "save it from Jupyter"
-        ) from None
+    cells = _code_cells(path)
     counts = [count for _, count, _ in cells]
+    kinds = [kind for _, _, kinds in cells for kind in kinds]
     problems = []
     if not cells or not all(type(count) is int for count in counts):
         problems.append("a code cell was not run; choose Run All Cells and save")
@@ -168,57 +161,76 @@ def notebook_problems(path):
         problems.append("it has no output; run it and save it with its output")
     if "error" in kinds:
         problems.append("a cell ended in an error; correct it and run all again")
-    sources = {f"cell {i}": _without_magics(cell[0]) for i, cell in enumerate(cells, 1)}
-    for layer in LAYERS:
-        module = Path(path).with_name(f"{layer}.py")
-        if module.is_file():
-            sources[module.name] = read_bytes(module).decode("utf-8", "replace")
-    return problems + _foreign_imports(sources)
+    return problems + foreign_imports(path)
+
+
+def _code_cells(path):
+    """Return (source, execution count, kinds of output) of each code cell that is not empty."""
+    raw = read_bytes(path)
+    try:
+        cells = [c for c in json.loads(raw)["cells"] if c["cell_type"] == "code"]
+        cells = [
+            (_text(c["source"]), c["execution_count"], [o["output_type"] for o in c["outputs"]])
+            for c in cells
+        ]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise FormatError(
+            f"{NOTEBOOK}: expected a notebook of format 4, got {type(error).__name__} on reading; "
+            "save it from Jupyter"
+        ) from None
+    return [cell for cell in cells if cell[0].strip()]
 
 
 def _text(source):
     return source if type(source) is str else "".join(source)
 
 
-def _without_magics(source):
-    """Jupyter's own commands are no Python; where one stood alone in a block, `pass` stands."""
-    lines = source.splitlines()
-    if lines[0].startswith("%%") and lines[0].split()[0] not in ("%%time", "%%timeit", "%%capture"):
-        return ""
-    return "\n".join(
-        line[: len(line) - len(line.lstrip())] + "pass" if line.lstrip()[:1] in ("%", "!") else line
-        for line in lines
-    )
+def foreign_imports(path):
+    """Return what a notebook, or a layer module beside it, imports against the rules, as sentences.
+
+    Raises:
+        FormatError: it is missing or no notebook.
+    """
+    problems = []
+    for i, (source, _, _) in enumerate(_code_cells(path), 1):
+        problems += _imports_against_rules(f"cell {i}", source, of_cell=True)
+    for layer in LAYERS:
+        module = Path(path).with_name(f"{layer}.py")
+        if module.is_file():
+            source = read_bytes(module).decode("utf-8", "replace")
+            problems += _imports_against_rules(module.name, source, of_cell=False)
+    return problems
 
 
-def _parsed(source):
+def as_python(source):
+    """Return a cell with Jupyter's own commands as the Python calls that IPython makes of them.
+
+    Raises:
+        SyntaxError, ValueError, LookupError, RuntimeError: IPython can make nothing of it.
+    """
+    from IPython.core.inputtransformer2 import TransformerManager  # here, as pypdf above
+
+    return TransformerManager().transform_cell(PYTHON_MAGIC.sub("", source))
+
+
+def _imports_against_rules(name, source, of_cell):
+    try:
+        nodes = list(ast.walk(_parsed(source, of_cell)))
+    except (SyntaxError, ValueError, LookupError, RuntimeError, MemoryError):
+        return [f"{name} is no Python that can be read; correct it"]
+    modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    modules += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    modules += [node.id for node in nodes if isinstance(node, ast.Name) and node.id == "__import__"]
+    foreign = sorted({m for m in modules if m.split(".")[0] not in PACKAGES | OWN})
+    return [f"{name} imports {quoted(m)}, which the course does not allow" for m in foreign]
+
+
+def _parsed(source, of_cell):
     if len(source) > MAX_SOURCE:
         raise ValueError(source[:40])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "\\m" in a string and the like are no one's concern here
-        return ast.parse(source)
-
-
-def _foreign_imports(sources):
-    problems = []
-    for name, source in sources.items():
-        try:
-            nodes = list(ast.walk(_parsed(source)))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            problems.append(f"{name} is no Python that can be read; correct it")
-            continue
-        modules = [
-            alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names
-        ]
-        modules += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
-        modules += [
-            node.id for node in nodes if isinstance(node, ast.Name) and node.id == "__import__"
-        ]
-        foreign = sorted({m for m in modules if m.split(".")[0] not in PACKAGES | OWN})
-        problems += [
-            f"{name} imports {quoted(m)}, which the course does not allow" for m in foreign
-        ]
-    return problems
+        return ast.parse(as_python(source) if of_cell else source)
 
 
 def quoted(text):

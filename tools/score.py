@@ -21,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data.prepare import source_summary
+from data import course
+from data.record import SIMULATED, entry_of, read_records
 from tools import handin, naive
 from tools.files import write_text
 from tools.grading import BOUND
@@ -39,6 +40,7 @@ CHECKS = {  # points of each check's entries, in equal shares
 SINE = ((14, 20), (17, 10))  # MAPE in percent, at most; points
 PLAUSIBLE = 0.1  # largest difference of a class's share that counts as chance
 ACTIVITY = ((0.75, 30), (0.70, 20), (0.65, 10))  # accuracy, at least; points
+ELSEWHERE = ("Activity, ranking", "Report")  # decided by Kaggle's board and by the assistant
 
 
 def exact_continuation(X):
@@ -99,40 +101,29 @@ class Truth:
     """What every hand-in is held against, computed once; None and a reason where data lacks."""
 
     def __init__(self, data_dir):
-        data = Path(data_dir)
         self.graded = naive.graded(42)
-        self.sine, self.no_sine = _if_there(data / "X_test.csv", _read_sine)
-        self.activity, self.no_activity = _if_there(data / "y_test.npy", _read_labels)
+        self.origin = {}  # file name: the same with where it came from
+        self.sine, self.no_sine = self._answers(Path(data_dir) / course.SINE, exact_continuation)
+        self.activity, self.no_activity = self._answers(Path(data_dir) / course.LABELS, np.ravel)
+
+    def _answers(self, path, answers_in):
+        """Return the answers that follow from a data file and "", or None and why there are none.
+
+        A simulated stand-in counts as absent: no one's answers fit data of our own invention.
+        """
+        if not path.is_file():
+            return None, f"there is no {path.name} to score against"
+        raw = path.read_bytes()
         try:
-            self.source = {name: entry["from"] for name, entry in source_summary(data).items()}
-        except ValueError:
-            self.source = {}
-
-    def origin(self, name):
-        return f"{name} ({self.source.get(name, 'of unknown origin')})"
-
-
-def _read_sine(path):
-    y = exact_continuation(np.loadtxt(path, delimiter=",", skiprows=1)[:, 1:])
-    if len(y) != 500:
-        raise ValueError(f"expected 500 sequences, got {len(y)}; take the course's file")
-    return y
-
-
-def _read_labels(path):
-    y = np.load(path, allow_pickle=False).ravel()
-    if len(y) != 2947:
-        raise ValueError(f"expected 2947 labels, got {len(y)}; take the course's file")
-    return y
-
-
-def _if_there(path, read):
-    if not path.is_file():
-        return None, f"there is no {path.name} to score against"
-    try:
-        return read(path), ""
-    except ValueError as error:
-        return None, f"{path.name} cannot be used: {error}"
+            entry = entry_of(read_records(path.parent), path.name, raw)
+            origin = entry["from"] if entry else "of unknown origin"
+            if origin == SIMULATED:
+                return None, f"{path.name} is a simulated stand-in; put the real file into data/"
+            answers = answers_in(course.check_file(path.name, raw))
+        except ValueError as error:
+            return None, f"there is nothing to score against: {error}"
+        self.origin[path.name] = f"{path.name} ({origin})"
+        return answers, ""
 
 
 def score_card(folder, truth, notebook=None, results=None):
@@ -222,16 +213,14 @@ def _sine_line(part, out_of, path, truth):
     error = mape(np.reshape(answer, (-1, 1)), truth.sine)
     points = next((points for bound, points in SINE if error <= bound), 0)
     missing = "" if points == out_of else f"expected a MAPE of at most {SINE[0][0]} %; train longer"
-    return Line(
-        part, points, out_of, f"MAPE {error:.3g} % on {truth.origin('X_test.csv')}", missing
-    )
+    return Line(part, points, out_of, f"MAPE {error:.3g} % on {truth.origin[course.SINE]}", missing)
 
 
 def _activity_line(part, out_of, path, truth, results):
     classes = np.array(handin.read_advanced(path))
     if truth.activity is not None:
         accuracy, status = np.mean(classes == truth.activity), "measured"
-        evidence = f"accuracy {accuracy:.4f} on {truth.origin('y_test.npy')}"
+        evidence = f"accuracy {accuracy:.4f} on {truth.origin[course.LABELS]}"
     else:
         folds, why_not = _estimate(results, classes)
         if folds is None:
@@ -254,15 +243,17 @@ def _estimate(results, classes):
     """
     if results is None or not Path(results).is_file():
         return None, ""
-    content = json.loads(Path(results).read_text("utf-8"))
+    name, content = Path(results).name, json.loads(Path(results).read_text("utf-8"))
+    if content.get("source", {}).get("X_train.npy", {}).get("from") == SIMULATED:
+        return None, f"; {name} was measured on simulated data"
     found = content.get("activity", {}).get("by volunteer", {})
     if not {"ensemble_by_fold", "confusion"} <= set(found):
-        return None, f", and {results.name} has no estimate; run python -m tools.evidence"
+        return None, f"; {name} has no estimate; run python -m tools.evidence"
     usual = np.sum(found["confusion"], axis=1) / np.sum(found["confusion"])
     share = np.bincount(classes, minlength=3) / len(classes)
     if np.abs(share - usual).max() > PLAUSIBLE:
         shares = f"{share.round(2).tolist()} where {usual.round(2).tolist()} are usual"
-        return None, f", and the classes in the file have the shares {shares}"
+        return None, f"; the classes in the file have the shares {shares}"
     return found["ensemble_by_fold"], ""
 
 
@@ -271,7 +262,7 @@ def _report_line(part, out_of, path):
     if pages != 1:
         missing = f"{path.name}: expected one page, got {pages}; shorten it"
         return Line(part, 0, out_of, f"{pages} pages", missing, format_error=True)
-    return Line(part, out_of, out_of, "one page; its answers are for the assistant to read")
+    return Line(part, 0, out_of, "one page; its text is for the assistant to read", status="open")
 
 
 def _notebook_line(part, out_of, path):
@@ -282,9 +273,12 @@ def _notebook_line(part, out_of, path):
 
 
 def summary(lines):
-    """Return points, the most there is, what was wrong in format, and whether all is earned."""
-    ranking = next(line for line in lines if line.part == "Activity, ranking")
-    earned = all(line.points == line.out_of for line in lines if line is not ranking)
+    """Return points, the most there is, what was wrong in format, and whether all is earned.
+
+    "complete" is true when every point that is decided here is earned, in the course's format.
+    """
+    decided_here = [line for line in lines if line.part not in ELSEWHERE]
+    earned = all(line.points == line.out_of for line in decided_here)
     errors = list(dict.fromkeys(line.missing for line in lines if line.format_error))
     return {
         "points": round(sum(line.points for line in lines), 2),
