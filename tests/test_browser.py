@@ -1,4 +1,4 @@
-"""The notebook as a person runs it: JupyterLab in Chromium, Run All, and a cell once more.
+"""The notebook as a person runs it: JupyterLab in Chromium, Run All, a cell again, a restart.
 
 Needs Chromium and the `playwright` package; skipped with a word where one is missing. Set
 LAB6_SCREENSHOTS to a folder to keep what the browser showed.
@@ -16,6 +16,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from conftest import ROOT
+
+from tools.notebook import NOTEBOOK
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium")
@@ -84,31 +86,62 @@ def saved_cells(page, path):
     return [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
 
 
-def test_run_all_in_a_browser(server, project):
+def wait_for_all(page, path):
+    """Wait until every code cell has run; return the cells, run in order and without error."""
+    end = time.monotonic() + TIMEOUT
+    cells = saved_cells(page, path)
+    while cells[-1].execution_count != len(cells) and time.monotonic() < end:
+        page.wait_for_timeout(3000)
+        cells = saved_cells(page, path)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert not [o for cell in cells for o in cell.outputs if o.output_type == "error"]
+    return cells
+
+
+def choose(page, *names):
+    for name in names:
+        page.get_by_role("menuitem", name=name, exact=True).click()
+
+
+def texts(cells, word):
+    """What the cells print whose source has `word` in it."""
+    return ["".join(o.get("text", "") for o in c.outputs) for c in cells if word in c.source]
+
+
+def pictures(cells):
+    return ["image/png" in o.get("data", {}) for cell in cells for o in cell.outputs].count(True)
+
+
+def test_run_all_restart_and_single_cells_in_a_browser(server, project):
     path = project / "Lab6.ipynb"
+    committed = [c for c in nbformat.read(NOTEBOOK, 4).cells if c.cell_type == "code"]
     with sync_api.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 1600})
         page.goto(f"{server}/lab/tree/Lab6.ipynb")
         page.locator(".jp-Notebook .jp-RenderedMarkdown h1").first.wait_for(timeout=60_000)
         page.wait_for_timeout(3000)
+        screenshot(page, "opened")
         page.locator(".jp-Notebook").click(position={"x": 5, "y": 300})
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_text("Run All Cells", exact=True).click()
-        end = time.monotonic() + TIMEOUT
-        cells = saved_cells(page, path)
-        while cells[-1].execution_count is None and time.monotonic() < end:
-            page.wait_for_timeout(3000)
-            cells = saved_cells(page, path)
+        choose(page, "Run", "Run All Cells")
+        cells = wait_for_all(page, path)
         screenshot(page, "run_all")
-        assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
-        assert not [o for cell in cells for o in cell.outputs if o.output_type == "error"]
-        assert sum("image/png" in o.get("data", {}) for cell in cells for o in cell.outputs) >= 12
-        page.keyboard.press("Control+Enter")  # the last cell once more
+        assert texts(cells, "compare(") == texts(committed, "compare(")
+        assert pictures(cells) == pictures(committed)
+        text = "".join(o.get("text", "") for cell in cells for o in cell.outputs)
+        bars = [line for line in text.splitlines() if "it/s" in line or "s/it" in line]
+        assert bars
+        assert all(line.count("%|") == 1 for line in bars)
+
+        for key in ("Escape", "ArrowUp", "Control+Enter"):  # the last code cell once more
+            page.keyboard.press(key)
         page.wait_for_timeout(3000)
         assert saved_cells(page, path)[-1].execution_count == len(cells) + 1
+
+        choose(page, "Kernel", "Restart Kernel and Run All Cells…")
+        page.get_by_role("button", name="Confirm Kernel Restart").click()
+        again = wait_for_all(page, path)
+        screenshot(page, "restarted")
+        assert texts(again, "compare(") == texts(cells, "compare(")
+        assert pictures(again) == pictures(cells)
         browser.close()
-    text = "".join(o.text for cell in cells for o in cell.outputs if "text" in o)
-    bars = [line for line in text.splitlines() if "it/s" in line or "s/it" in line]
-    assert bars
-    assert all(line.count("%|") == 1 for line in bars)

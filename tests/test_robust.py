@@ -1,15 +1,18 @@
-"""Files survive kills, a full disk and two writers; runs repeat byte for byte, threads or not."""
+"""Files survive kills, a full disk and two writers; runs and single cells repeat exactly."""
 
+import copy
 import os
 import signal
 import subprocess
 import sys
 import time
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
+from nbclient import NotebookClient
 from test_notebook import HAND_IN
 
 from tools.files import replacing, write_text
@@ -159,3 +162,28 @@ def test_one_thread_or_two_give_the_same_answers(tmp_path):
     one, two = results
     np.testing.assert_allclose(one["sine"], two["sine"], rtol=0, atol=1e-6)
     np.testing.assert_array_equal(one["classes"], two["classes"])
+
+
+def shown(cell):
+    """What a cell shows, but for its bars, which tell the time."""
+    text = "".join(o.text for o in cell.outputs if "text" in o)
+    return ["" if "it/s" in text else text, *(o.data for o in cell.outputs if "data" in o)]
+
+
+def test_any_single_cell_runs_again(quick):
+    """After a whole run, each cell alone, last to first, shows what it showed before."""
+    cells = nbformat.read(quick / "quick.ipynb", 4)
+    client = NotebookClient(
+        cells,
+        kernel_name="python3",
+        extra_arguments=["--log-level=40"],
+        resources={"metadata": {"path": str(ROOT)}},
+    )
+    code = [(i, cell) for i, cell in enumerate(cells.cells) if cell.cell_type == "code"]
+    with client.setup_kernel():
+        for i, cell in code:
+            client.execute_cell(cell, i)
+        before = {i: copy.deepcopy(shown(cell)) for i, cell in code}
+        for i, cell in reversed(code):
+            client.execute_cell(cell, i)
+            assert shown(cell) == before[i], cell.source[:80]
