@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 from nbclient import NotebookClient
-from test_notebook import HAND_IN
 
 from tools.files import replacing, write_text
+from tools.handin import ADVANCED, BASIC, GRADED
 from tools.run import run
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -25,9 +25,9 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 
 def write_outputs(folder, value):
     """Write the hand-in files as the notebook does, every number in them equal to `value`."""
-    with replacing(folder / "Lab6_outputs.npy") as path:
+    with replacing(folder / GRADED) as path:
         np.save(path, {"check": {"A": np.full((200, 200), value)}})
-    for name in HAND_IN[1:]:
+    for name in (BASIC, ADVANCED):
         with replacing(folder / name) as path:
             pd.DataFrame({"Id": np.arange(3000), "answer": value}).to_csv(path, index=False)
     write_text(folder / "results.json", str(value) * 10_000)
@@ -35,10 +35,10 @@ def write_outputs(folder, value):
 
 def check_whole(folder):
     """Every file is there, complete, and of a single writer."""
-    A = np.load(folder / "Lab6_outputs.npy", allow_pickle=True).item()["check"]["A"]
+    A = np.load(folder / GRADED, allow_pickle=True).item()["check"]["A"]
     assert A.shape == (200, 200)
     assert len(np.unique(A)) == 1
-    for name in HAND_IN[1:]:
+    for name in (BASIC, ADVANCED):
         frame = pd.read_csv(folder / name)
         assert len(frame) == 3000
         assert frame["answer"].nunique() == 1
@@ -125,7 +125,7 @@ def test_two_runs_give_the_same_bytes(quick, tmp_path):
         DATA_DIR=str(quick / "data"),
         OUTPUT_DIR=str(tmp_path / "outputs"),
     )
-    for name in HAND_IN:
+    for name in (GRADED, BASIC, ADVANCED):
         first, second = (folder / "outputs/quick" / name for folder in (quick, tmp_path))
         assert first.read_bytes() == second.read_bytes(), name
 
