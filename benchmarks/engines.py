@@ -4,19 +4,15 @@
 from a gradient at h_T, and a gradient-descent update. All engines get the same weights and data.
 """
 
-import sys
-from pathlib import Path
-
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from RNN import RNN
+
 LEARNING_RATE = 1e-4
 
 
 def build(engine, N, T, D, H, dtype):
     """Return the step of `engine`, one of ENGINES, for these sizes and "float32" or "float64"."""
-    from RNN import RNN
-
     layer = RNN(D, H, init="orthogonal", dtype=dtype)
     rng = np.random.default_rng(1)
     X = rng.standard_normal((N, T, D)).astype(dtype)

@@ -93,6 +93,7 @@ class RNN:
         """
         D, H = self.input_size, self.rnn_units
         if self.init == "course":
+            # Leaves Wx, Wh and bh as local names; below, all get the layer's dtype.
             ### START CODE HERE ###
             # (about 4 lines)
             raise NotImplementedError("your code goes here")
@@ -120,7 +121,7 @@ class RNN:
             TypeError: X does not hold real numbers.
         """
         D, H = self.input_size, self.rnn_units
-        X = check_array("X", X, ("N", "T", D), self.dtype)
+        X = check_array("X", X, ("N", "T", D), self.dtype).astype(self.dtype, copy=False)
         if training:
             self._shape = X.shape[:2]
         ### START CODE HERE ###
@@ -166,7 +167,10 @@ class RNN:
         self.bh -= learning_rate * self.dL_dbh
 
     def _run(self, X):
-        """The recurrence of `forward` with room for one timestep only."""
+        """The recurrence of `forward` with room for one timestep only.
+
+        Only `forward` above needs it; a plain one does not.
+        """
         ### START CODE HERE ###
         # (about 14 lines)
         raise NotImplementedError("your code goes here")
@@ -177,7 +181,7 @@ class RNN:
 
         Both lie in one block that is kept and only ever grows, so a smaller last batch neither
         allocates nor throws away. The views of single timesteps are kept too: making them costs
-        as much as a small product.
+        as much as a small product. Only `forward` and `backward` above need it; plain ones do not.
         """
         ### START CODE HERE ###
         # (about 14 lines)

@@ -13,11 +13,11 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-NAMES = ("layers", "model", "graded", "proof", "bad_input")
+NAMES = ("layers", "model", "graded", "proof", "bad_input", "recipe")
 HAND_IN = "tests/test_graded.py::test_hand_in_equals_the_naive_lab"  # tests a file, not the code
 TESTS = [*(f"tests/test_{name}.py" for name in NAMES), f"--deselect={HAND_IN}"]
 RNN, DENSE, ACTIVATION, LOSS = "RNN.py", "Dense.py", "Activation.py", "Loss.py"
-MODEL, BASE = "Lab6.ipynb", "tools/model.py"
+MODEL, BASE, SIGNALS = "Lab6.ipynb", "tools/model.py", "tools/signals.py"
 COURSE, UCI, PREPARE = "data/course.py", "data/uci.py", "data/prepare.py"
 LIMIT = 120  # seconds for one run of the tests
 DRAW_X = "            Wx = 0.01 * np.random.randn(H, D)\n"
@@ -86,6 +86,14 @@ FAULTS = [  # name, file, old, new
     ("saved weights are no copy", BASE, "[W.copy() for W", "[W for W"),
     ("row gradients keep their time axis", MODEL, "if layer in self._fed_rows:", "if False:"),
     ("prediction keeps caches", MODEL, "i + block], training=False)", "i + block])"),
+    ("one scale for all sequences", MODEL,
+     "np.abs(X).max(axis=1, keepdims=True)", "np.abs(X).max(keepdims=True) + 0 * X[:, :1]"),
+    ("the answer among the inputs", MODEL, "return wave[:, :-1], wave", "return wave[:, 1:], wave"),
+    ("not whitened", MODEL, "/ np.sqrt(variances[-features:])", ""),
+    ("volunteers cut in the middle", MODEL, "return run // 6", "return (run + 3) // 6"),
+    ("reading beyond the signal", MODEL, "np.maximum(high - 1 - span, low)", "high"),
+    ("windows joined across labels", SIGNALS, "same & (y[:-1] == y[1:])", "same"),
+    ("rotations that stretch", SIGNALS, "/ np.linalg.norm(q, axis=1, keepdims=True)", ""),
     ("labels merged wrongly", UCI, "[0, 1, 1, 2, 2, 2]", "[0, 2, 1, 1, 2, 2]"),
     ("channels swapped", UCI, 'for axis in "xyz"', 'for axis in "xzy"'),
     ("sensors swapped", UCI, 'for sensor in ("acc", "gyro")', 'for sensor in ("gyro", "acc")'),

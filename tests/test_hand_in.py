@@ -291,3 +291,13 @@ def test_wrong_slugs(slugs, said, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         submit.main()
     assert said in capsys.readouterr().err
+
+
+def test_programs_end_in_a_sentence(tmp_path):
+    """No traceback for a folder without results: one line that says what to do, and status 1."""
+    command = [sys.executable, "-m", "tools.report", "--output-dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("report: ")
+    assert "expected the results of the experiments" in done.stderr
+    assert done.stderr.count("\n") == 1

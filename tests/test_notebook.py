@@ -1,6 +1,7 @@
 """The notebook from a clean kernel in quick mode, on simulated data, and the saved hand-in."""
 
 import json
+import re
 
 import nbformat
 import pytest
@@ -65,6 +66,20 @@ def test_only_allowed_imports():
     """The course gives no points for any other package in the notebook or a layer."""
     assert all((ROOT / f"{layer}.py").is_file() for layer in handin.LAYERS)
     assert handin.foreign_imports(NOTEBOOK) == []
+
+
+def test_text_and_output_are_what_every_viewer_shows():
+    """JupyterLab, VS Code and GitHub: no raw HTML, no widgets, formulas that end on their line."""
+    for cell in nbformat.read(NOTEBOOK, 4).cells:
+        kinds = {kind for output in cell.get("outputs", []) for kind in output.get("data", {})}
+        assert kinds <= {"image/png", "text/plain", "text/html"}, cell.source[:60]
+        if cell.cell_type == "markdown":
+            text = re.sub(r"`[^`]*`", "", cell.source)
+            assert not re.search(r"</?[a-z]", text), cell.source[:60]
+            text = re.sub(r"\$\$.+?\$\$", "", text, flags=re.DOTALL)
+            assert text.count("$") % 2 == 0, cell.source[:60]
+            for formula in re.findall(r"\$([^$]*)\$", text):
+                assert formula == formula.strip() and "\n" not in formula, formula
 
 
 def test_cells_are_short():

@@ -23,6 +23,7 @@ import pandas as pd
 
 from data.prepare import source_summary
 from RNN import RNN
+from tools import program
 from tools.files import write_text
 from tools.notebook import NOTEBOOK, load_cells
 from tools.score import exact_continuation, mape
@@ -417,4 +418,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    program.run(main)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 
+from tools import program
 from tools.files import write_text
 from tools.handin import LAYERS
 from tools.notebook import NOTEBOOK
@@ -69,4 +70,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    program.run(main)

@@ -75,6 +75,8 @@ class ModelBase:
         for name, loss in (("training", train_loss), ("validation", val_loss)):
             if loss is not None and not np.isfinite(loss):
                 raise NotFinite(f"{name} loss: expected a finite number, got {loss}")
+        if not all(np.isfinite(W).all() for W in self.weights()):
+            raise NotFinite("weights: expected finite numbers, got NaN or infinity")
         self.learning_rates.append(rate)
         self.train_losses.append(train_loss)
         if val_loss is not None:

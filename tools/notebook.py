@@ -24,11 +24,19 @@ def output_folder(output_dir, quick):
 
 
 def read_results():
-    """Return what `tools.evidence` measured: the contents of results.json and of timings.json."""
-    folder = NOTEBOOK.parent / "outputs"
-    return tuple(
-        json.loads((folder / f"{name}.json").read_text("utf-8")) for name in ("results", "timings")
-    )
+    """Return what `tools.evidence` measured: the contents of results.json and of timings.json.
+
+    Raises:
+        ValueError: a file is missing.
+    """
+    paths = [NOTEBOOK.parent / "outputs" / f"{name}.json" for name in ("results", "timings")]
+    for path in paths:
+        if not path.is_file():
+            raise ValueError(
+                f"{path.name}: expected the results of the experiments in {path.parent.name}/, "
+                "found none; run python -m tools.evidence"
+            )
+    return tuple(json.loads(path.read_text("utf-8")) for path in paths)
 
 
 def load_cells(*tags, path=NOTEBOOK):

@@ -14,7 +14,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from tools import plots
+from tools import plots, program
 from tools.files import replacing
 from tools.handin import REPORT, count_pages
 from tools.notebook import NOTEBOOK
@@ -325,4 +325,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    program.run(main)

@@ -14,7 +14,6 @@ import csv
 import io
 import json
 import signal
-import sys
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ import numpy as np
 
 from data import course
 from data.record import SIMULATED, entry_of, read_records
-from tools import handin, naive
+from tools import handin, naive, program
 from tools.files import write_text
 from tools.grading import BOUND
 from tools.notebook import NOTEBOOK
@@ -401,4 +400,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program.run(main)

@@ -4,10 +4,12 @@ python -m tools.tables
 """
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 
+from tools import program
 from tools.files import write_text
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,7 +72,7 @@ def speed_tables(results):
         parts.append("")
     parts += ["| ratio | mean | smallest | largest | target |", "|:--|--:|--:|--:|:--|"]
     for name, r in results["ratios"].items():
-        cells = f"{r['mean']:.2f} | {r['min']:.2f} | {r['max']:.2f} | {r['target']}"
+        cells = f"{r['mean']:.2f} | {r['min']:.2f} | {r['max']:.2f} | {_judged(r)}"
         parts.append(f"| {name} | {cells} |")
     parts += ["", "| N | T | ms per step | MB kept |", "|--:|--:|--:|--:|"]
     parts += ["| " + " | ".join(map(str, row)) + " |" for row in results["growth"]]
@@ -82,10 +84,27 @@ def speed_tables(results):
     return "\n".join(parts)
 
 
+def _judged(ratio):
+    """Return a ratio's target, such as ">= 3.5, each >= 1", and whether it was met."""
+    if ratio["target"] == "none":
+        return "none"
+    for part in ratio["target"].split(", "):
+        value = ratio["min"] if part.startswith("each") else ratio["mean"]
+        sign, bound = part.removeprefix("each ").split()
+        if not (value <= float(bound) if sign == "<=" else value >= float(bound)):
+            return f"{ratio['target']}: missed"
+    return f"{ratio['target']}: met"
+
+
 def fill(path, table):
     """Put `table` between the two results markers of the Markdown file at `path`."""
-    before, rest = path.read_text("utf-8").split("<!-- results -->")
-    _, after = rest.split("<!-- /results -->")
+    parts = re.split("<!-- /?results -->", path.read_text("utf-8"))
+    if len(parts) != 3:
+        raise ValueError(
+            f"{path.name}: expected the markers <!-- results --> and <!-- /results --> once each, "
+            f"got {len(parts) - 1} markers in all; put them around the place of the table"
+        )
+    before, _, after = parts
     write_text(path, f"{before}<!-- results -->\n{table}\n<!-- /results -->{after}")
 
 
@@ -97,4 +116,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    program.run(main)
