@@ -282,7 +282,8 @@ def initialisation(lab):
     Gradient by timestep, training curve, and from how far back something can be learnt.
     """
     c = lab.cells
-    X = (lab.X[:: len(lab.X) // 256][:256] / lab.X.std(axis=(0, 1))).astype(np.float64)
+    some = slice(None, None, len(lab.X) // 256)
+    X, rests = (lab.X[some] / lab.X.std(axis=(0, 1))).astype(np.float64), lab.y[some] == 2
     result = {}
     for init in ("course", "orthogonal"):
         runs = []
@@ -294,13 +295,14 @@ def initialisation(lab):
             first = RNN(1, 32, seed, init=init, dtype=np.float32)
             model = built(c, first, dense(c, 32, 1, seed))
             lab.timed(f"initialisation {init}", train_raw, c, model, seed)
-            sizes = np.sqrt((dX**2).sum(axis=2).mean(axis=0))
+            sizes = (dX**2).sum(axis=2)
             recall = [
                 lab.timed(f"recall {init}", train_recall, c, T, init, seed) for T in DISTANCES
             ]
             runs.append(
                 {
-                    "gradient_by_timestep": sizes,
+                    "gradient_resting": np.sqrt(sizes[rests].mean(axis=0)),
+                    "gradient_moving": np.sqrt(sizes[~rests].mean(axis=0)),
                     "validation_loss": model.val_losses,
                     "recall": recall,
                 }

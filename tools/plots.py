@@ -49,7 +49,7 @@ def use_style():
         {
             "figure.figsize": (7.2, 3),
             "figure.constrained_layout.use": True,
-            "figure.dpi": 100,
+            "figure.dpi": 96,
             "savefig.dpi": 150,  # of what is rasterised inside a vector file
             "svg.hashsalt": "lab6",  # equal figures are equal files
             "font.size": 9,
@@ -69,8 +69,8 @@ def use_style():
 
 def unrolled_network():
     """The recurrent layer, one copy for each timestep, with the shapes of what flows."""
-    fig, ax = plt.subplots(figsize=(7.2, 2.7))
-    ax.set(xlim=(-0.9, 8.6), ylim=(-1.45, 1.45))
+    fig, ax = plt.subplots(figsize=(7.2, 2.9))
+    ax.set(xlim=(-0.9, 8.6), ylim=(-1.5, 1.45))
     ax.axis("off")
     forward = {"arrowstyle": "-|>", "color": BLUE, "lw": 1.5}
     back = {"arrowstyle": "-|>", "color": VERMILION, "lw": 1.3, "ls": "--"}
@@ -79,10 +79,12 @@ def unrolled_network():
     for x, name in zip(places, ("$h_0 = 0$", "$h_1$", "$h_2$", "$h_T$"), strict=True):
         ax.text(x, 0, name, ha="center", va="center", fontsize=12, bbox=box)
     for x, name in zip(places[1:], ("$x_1$", "$x_2$", "$x_T$"), strict=True):
-        ax.text(x, -1.3, f"{name}  (N, D)", ha="center", va="center", fontsize=11)
-        ax.annotate("", (x, -0.35), (x, -1.1), arrowprops=forward)
-        ax.text(x + 0.08, -0.76, "$W_x$", color=BLUE, fontsize=11)
+        ax.text(x, -1.36, f"{name}  (N, D)", ha="center", va="center", fontsize=11)
         ax.text(x, 0.45, "(N, H)", ha="center", fontsize=10)
+        ax.annotate("", (x - 0.08, -0.35), (x - 0.08, -1.15), arrowprops=forward)
+        ax.annotate("", (x + 0.08, -1.15), (x + 0.08, -0.35), arrowprops=back)
+        ax.text(x - 0.18, -0.8, "$W_x$", color=BLUE, fontsize=11, ha="right")
+        ax.text(x + 0.18, -0.8, r"$W_x^\top$", color=VERMILION, fontsize=11)
     for left, right in pairwise(places):
         gap = 0.66 if left == 0 else 0.42
         ax.annotate("", (right - 0.42, 0.08), (left + gap, 0.08), arrowprops=forward)
@@ -90,13 +92,14 @@ def unrolled_network():
         middle = (left + gap + right - 0.42) / 2
         ax.text(middle, 0.18, "$W_h$", ha="center", color=BLUE, fontsize=11)
         ax.text(middle, -0.46, r"$W_h^\top$", ha="center", color=VERMILION, fontsize=11)
-    ax.text(5.7, -0.95, ". . .", ha="center", fontsize=14)
+    ax.text(5.7, -1.0, ". . .", ha="center", fontsize=14)
+    ax.text(0, -0.62, "$dh_0$: the course's\ndL_dX", ha="center", va="center", color=VERMILION)
     ax.annotate("", (8.1, 0.08), (7.45, 0.08), arrowprops=forward)
     ax.annotate("", (7.45, -0.12), (8.1, -0.12), arrowprops=back)
     ax.text(8.2, -0.02, "loss", va="center", fontsize=11)
     says = "forward: each state is made of the one before it and of the step's input"
     ax.text(3.85, 1.25, says, color=BLUE, ha="center")
-    says = "backward (dashed): the gradient returns the same way"
+    says = "backward (dashed): the gradient returns the same ways, to every input and to $h_0$"
     ax.text(3.85, 0.92, says, color=VERMILION, ha="center")
     _show(fig, "unrolled_network")
 
@@ -180,8 +183,9 @@ def errors(frequency, y, predictions):
         axes[1].plot(size, 100 * error / size, **look)
         axes[2].plot(size, error, **look)
     for ax in axes:
-        ax.set(yscale="log", xlabel="|y|", ylabel="absolute error [% of |y|]")
-    axes[0].set_xlabel("frequency f [periods a sequence]")
+        ax.set(yscale="log", xlabel="|y|")
+    axes[0].set(xlabel="frequency [periods]", ylabel="absolute error [% of |y|]")
+    axes[1].sharey(axes[0])
     axes[2].set_ylabel("absolute error")
     for ax in axes[1:]:
         ax.set_xscale("log")
@@ -209,19 +213,23 @@ def sensor_windows(X, y):
     _show(fig, "sensor_windows")
 
 
-def splits(held_by_name, first, count=24):
-    """Which of `count` windows from `first` on train and which validate.
+def splits(held_by_name, shared, first, count=24):
+    """Which of `count` windows from `first` on train and which validate, on their time axis.
 
     held_by_name: {title: booleans (N,), True for validation}.
+    shared: booleans (N - 1,), whether a window shares half its samples with the next one; where it
+        does not, the axis has a gap.
     """
+    rows = slice(first, first + count - 1)
+    left = np.concatenate([[0], np.cumsum(np.where(shared[rows], 1, 3))])
     fig, axes = plt.subplots(len(held_by_name), 1, figsize=(7.2, 2.9), sharex=True)
     for ax, (title, held) in zip(axes, held_by_name.items(), strict=True):
-        for i in range(first, first + count):
-            look = VALIDATION if held[i] else TRAINING
-            ax.barh(i % 2, 2, left=i, height=0.8, **look)
-        ax.set(title=title, yticks=[], ylim=(-0.6, 1.6))
+        for i in range(count):
+            look = VALIDATION if held[first + i] else TRAINING
+            ax.barh(i % 2, 2, left=left[i], height=0.8, **look)
+        ax.set(title=title, yticks=[], xticks=[], ylim=(-0.6, 1.6))
         ax.grid(False)
-    axes[-1].set_xlabel("window in the file; a bar is one, half of it shared with the next")
+    axes[-1].set_xlabel("time; each bar is a window of 2.56 s, a gap is where a recording ends")
     bars = [Patch(**look) for look in (TRAINING, VALIDATION)]
     fig.legend(bars, ["training", "validation"], loc="outside upper center", ncols=2)
     _show(fig, "splits")
@@ -293,12 +301,16 @@ def stack_curves(results):
     wide = [name for name in order if name.endswith("k = 16")]
     colors = dict(zip(wide, (PURPLE, VERMILION, BLUE, GREEN), strict=True))
     for (name, color), style in zip(colors.items(), ("-.", "--", "-", ":"), strict=True):
-        for ax, key in ((axes["a"], LOSS), (axes["b"], "first_gradient")):
-            ax.plot(np.median(trained[name][key], axis=0), ls=style, color=color, label=name)
+        look = {"ls": style, "color": color, "label": name}
+        epochs = np.arange(1, len(trained[name][LOSS][0]) + 1)
+        axes["a"].plot(epochs, np.median(trained[name][LOSS], axis=0), **look)
+        if "no gradient" not in name:
+            axes["b"].plot(epochs, np.median(trained[name]["first_gradient"], axis=0), **look)
     for y, name in enumerate(order):
         _dots(axes["c"], y, [v[-1] for v in trained[name][LOSS]], colors.get(name, "#555555"))
     axes["a"].set(xlabel="epoch", ylabel="validation loss", yscale="log")
-    axes["b"].set(xlabel="epoch", ylabel="first layer's gradient norm", yscale="log")
+    axes["b"].set(xlabel="epoch", ylabel="gradient, first layer", yscale="log")
+    axes["b"].set_yticks([0.02, 0.05, 0.1, 0.2, 0.5], ["0.02", "0.05", "0.1", "0.2", "0.5"])
     axes["b"].yaxis.set_minor_formatter(NullFormatter())
     axes["c"].set(xscale="log", xlabel="validation loss at the end", yticks=range(len(order)))
     axes["c"].set_yticklabels(order)
@@ -341,11 +353,19 @@ def hidden_units(results, seconds):
 
 def initialisations(results):
     """How much gradient is left at each timestep, and what that does to learning."""
-    fig, axes = plt.subplots(1, 3, figsize=(7.2, 2.7))
-    styles = {"course": (VERMILION, "--", "s"), "orthogonal": (BLUE, "-", "o")}
-    for name, (color, style, marker) in styles.items():
+    fig, axes = plt.subplots(1, 3, figsize=(7.2, 2.8))
+    gradients = (
+        ("orthogonal", "gradient_resting", BLUE, "-", "orthogonal, resting"),
+        ("orthogonal", "gradient_moving", GREEN, "-.", "orthogonal, moving"),
+        ("course", "gradient_moving", VERMILION, "--", "course's, moving"),
+    )
+    for name, key, color, style, label in gradients:
+        _band(axes[0], np.array(results[name][key]), color, style, label)
+    for name, color, style, marker in (
+        ("course", VERMILION, "--", "s"),
+        ("orthogonal", BLUE, "-", "o"),
+    ):
         r = results[name]
-        _band(axes[0], np.array(r["gradient_by_timestep"]), color, style, name)
         accuracy = 100 * np.array(r["recall"])
         axes[1].plot(r["distances"], np.median(accuracy, axis=0), ls=style, color=color)
         for run in accuracy:
@@ -353,7 +373,7 @@ def initialisations(results):
         _band(axes[2], np.array(r[LOSS]), color, style, name)
     axes[0].set(xlabel="timestep t", ylabel="size of dL/dx$_t$", yscale="log")
     axes[0].set_yticks(10.0 ** np.arange(-150, 1, 50))
-    axes[1].set(xlabel="sequence length T", xscale="log", ylabel="x$_1$ remembered [%]")
+    axes[1].set(xlabel="sequence length T", xscale="log", ylabel="sign of x$_1$ right [%]")
     axes[1].set_xticks(r["distances"], r["distances"])
     axes[1].minorticks_off()
     axes[2].set(xlabel="epoch", ylabel="validation loss, sine", yscale="log")
@@ -368,7 +388,7 @@ def folds(results):
     single, average = (100 * (1 - np.array(r[k])) for k in ("single_by_fold", "ensemble_by_fold"))
     x = np.arange(len(single))
     axes[0].bar(x - 0.2, single, 0.4, color=SKY, label="one model")
-    axes[0].bar(x + 0.2, average, 0.4, color=BLUE, label="models averaged")
+    axes[0].bar(x + 0.2, average, 0.4, color=BLUE, label="five models averaged")
     leak = 100 * (1 - np.mean(results["at random"]["single_by_fold"]))
     axes[0].axhline(leak, color=VERMILION, ls="--", label="one model, random split")
     axes[0].set(xlabel="fold of three volunteers", ylabel="errors [%]", xticks=x)
