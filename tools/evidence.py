@@ -189,17 +189,23 @@ def raw_sines(c, count, rng):
 
 def train_raw(c, model, seed, epochs=40):
     """Train on sequences as they are, 99 steps of one value; the same for every variant."""
+    validation = raw_sines(c, 2000, np.random.default_rng(99))
+    train_fresh(c, model, seed, lambda rng: raw_sines(c, 2000, rng), epochs, validation)
+
+
+def train_fresh(c, model, seed, draw, epochs, validation=(None, None)):
+    """Train on the (X, y) that `draw` makes anew of a generator for every epoch."""
     model.train(
         None,
         None,
-        *raw_sines(c, 2000, np.random.default_rng(99)),
+        *validation,
         epochs=epochs,
         learning_rate=0.05,
         batch_size=20,
         schedule=c.cosine,
         clip_norm=1.0,
         seed=seed,
-        epoch_data=lambda rng: raw_sines(c, 2000, rng),
+        epoch_data=draw,
     )
 
 
@@ -259,19 +265,7 @@ def first_signs(count, T, rng):
 def train_recall(c, T, init, seed, epochs=20):
     """Return the accuracy, on fresh sequences, of a model that must remember x_1 for T steps."""
     model = built(c, RNN(1, 32, seed, init=init, dtype=np.float32), dense(c, 32, 1, seed))
-    model.train(
-        None,
-        None,
-        None,
-        None,
-        epochs=epochs,
-        learning_rate=0.05,
-        batch_size=20,
-        schedule=c.cosine,
-        clip_norm=1.0,
-        seed=seed,
-        epoch_data=lambda rng: first_signs(2000, T, rng),
-    )
+    train_fresh(c, model, seed, lambda rng: first_signs(2000, T, rng), epochs)
     X, y = first_signs(2000, T, np.random.default_rng(99))
     return float((np.sign(model.predict(X)) == y).mean())
 
