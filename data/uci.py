@@ -6,12 +6,15 @@ Its members are read in memory; nothing is unpacked to disk.
 import hashlib
 import io
 import stat
+import warnings
 import zipfile
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
+from tqdm import TqdmWarning, tqdm
 
 from data.course import REAL, check_finite, is_authentic, npy_bytes, unlike
+from tools.notebook import bar_options
 
 UCI = "UCI HAR archive"
 URL = (
@@ -31,15 +34,19 @@ def download(url, folder, timeout, retries):
     Raises:
         requests.RequestException: the server cannot be reached, refuses or breaks off.
     """
-    import pooch  # here, because it takes longer to import than the whole check of files
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TqdmWarning)  # of a widget that is not wanted
+        import pooch  # here, because it takes longer to import than the whole check of files
 
     pooch.get_logger().setLevel("WARNING")  # its messages would put this machine's paths on show
     print(f"Downloading the {UCI} (about 60 MB) ...")
     fetcher = pooch.create(
         folder, "", registry={"uci.zip": None}, urls={"uci.zip": url}, retry_if_failed=retries
     )
-    get = pooch.HTTPDownloader(progressbar=True, timeout=timeout)
-    return Path(fetcher.fetch("uci.zip", downloader=get)).read_bytes()
+    # pooch sets the total when it knows it, but takes a bar without one for none at all.
+    with tqdm(total=1, leave=False, unit="B", unit_scale=True, **bar_options()) as bar:
+        get = pooch.HTTPDownloader(progressbar=bar, timeout=timeout)
+        return Path(fetcher.fetch("uci.zip", downloader=get)).read_bytes()
 
 
 def read_archive(raw, facts=REAL):

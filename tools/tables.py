@@ -50,7 +50,8 @@ def results_table(results):
 
 
 def _origin(entry):
-    return entry["from"] + (", recognised as the course's own" if entry["authentic"] else "")
+    origin = entry["from"].split(":")[0]  # the folder's name says nothing to others
+    return origin + (", recognised as the course's own" if entry["authentic"] else "")
 
 
 def _seeds(values, unit):
