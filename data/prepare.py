@@ -27,13 +27,10 @@ from data.record import (  # noqa: E402
     new_entry,
     read_records,
     source_line,
-    source_summary,
 )
 from data.simulate import simulate_activity, sine_waves  # noqa: E402
 from data.uci import UCI, URL, download, read_archive  # noqa: E402
 from tools.files import replacing  # noqa: E402
-
-__all__ = ["prepare", "source_line", "source_summary"]
 
 OWN = "Kaggle or own files"  # and the name of their folder
 SEED = 6

@@ -4,11 +4,32 @@ import sys
 from pathlib import Path
 
 import matplotlib as mpl
+import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 mpl.use("agg")
+
+
+def code_cells(path):
+    return [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+
+
+def printed(cell):
+    return "".join(output.get("text", "") for output in cell.outputs)
+
+
+def bars(cells):
+    """The progress bars, line by line, in what the cells print."""
+    lines = "".join(map(printed, cells)).splitlines()
+    return [line for line in lines if "it/s" in line or "s/it" in line]
+
+
+def check_run(cells):
+    """All of a notebook's code cells were run once, in order, and none ended in an error."""
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert not [o for cell in cells for o in cell.outputs if o.output_type == "error"]
 
 
 @pytest.fixture(scope="session")

@@ -92,7 +92,7 @@ FAULTS = [  # name, file, old, new
     ("not whitened", MODEL, "/ np.sqrt(variances[-features:])", ""),
     ("volunteers cut in the middle", MODEL, "return run // 6", "return (run + 3) // 6"),
     ("reading beyond the signal", MODEL, "np.maximum(high - 1 - span, low)", "high"),
-    ("windows joined across labels", SIGNALS, "same & (y[:-1] == y[1:])", "same"),
+    ("windows joined across labels", SIGNALS, "overlaps(X) & (y[:-1] == y[1:])", "overlaps(X)"),
     ("rotations that stretch", SIGNALS, "/ np.linalg.norm(q, axis=1, keepdims=True)", ""),
     ("labels merged wrongly", UCI, "[0, 1, 1, 2, 2, 2]", "[0, 2, 1, 1, 2, 2]"),
     ("channels swapped", UCI, 'for axis in "xyz"', 'for axis in "xzy"'),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import ROOT
+from conftest import ROOT, bars, check_run, code_cells, printed
 
 from tools.notebook import NOTEBOOK
 
@@ -83,7 +83,7 @@ def saved_cells(page, path):
     """Save in the browser; return the code cells of the file."""
     page.keyboard.press("Control+s")
     page.wait_for_timeout(1500)
-    return [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    return code_cells(path)
 
 
 def wait_for_all(page, path):
@@ -93,8 +93,7 @@ def wait_for_all(page, path):
     while cells[-1].execution_count != len(cells) and time.monotonic() < end:
         page.wait_for_timeout(3000)
         cells = saved_cells(page, path)
-    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
-    assert not [o for cell in cells for o in cell.outputs if o.output_type == "error"]
+    check_run(cells)
     return cells
 
 
@@ -105,7 +104,7 @@ def choose(page, *names):
 
 def texts(cells, word):
     """What the cells print whose source has `word` in it."""
-    return ["".join(o.get("text", "") for o in c.outputs) for c in cells if word in c.source]
+    return [printed(cell) for cell in cells if word in cell.source]
 
 
 def pictures(cells):
@@ -114,7 +113,7 @@ def pictures(cells):
 
 def test_run_all_restart_and_single_cells_in_a_browser(server, project):
     path = project / "Lab6.ipynb"
-    committed = [c for c in nbformat.read(NOTEBOOK, 4).cells if c.cell_type == "code"]
+    committed = code_cells(NOTEBOOK)
     with sync_api.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 1600})
@@ -128,10 +127,8 @@ def test_run_all_restart_and_single_cells_in_a_browser(server, project):
         screenshot(page, "run_all")
         assert texts(cells, "compare(") == texts(committed, "compare(")
         assert pictures(cells) == pictures(committed)
-        text = "".join(o.get("text", "") for cell in cells for o in cell.outputs)
-        bars = [line for line in text.splitlines() if "it/s" in line or "s/it" in line]
-        assert bars
-        assert all(line.count("%|") == 1 for line in bars)
+        assert bars(cells)
+        assert all(line.count("%|") == 1 for line in bars(cells))
 
         for key in ("Escape", "ArrowUp", "Control+Enter"):  # the last code cell once more
             page.keyboard.press(key)

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data import course, uci
+from data import course, record, uci
 from data import prepare as prep
 from data.simulate import simulate_activity, sine_waves
 from tools import files
@@ -255,12 +255,12 @@ def test_from_takes_own_files_and_again_does_nothing(tmp_path, own):
     prep.prepare(target, own, facts=FACTS)
     prep.prepare(target, facts=FACTS)
     assert {path: path.stat().st_mtime_ns for path in target.iterdir()} == stamps
-    assert prep.source_summary(target)["X_train.npy"] == {
+    assert record.source_summary(target)["X_train.npy"] == {
         "from": "Kaggle or own files: kaggle",
         "sha256": entry["sha256"][:12],
         "authentic": True,
     }
-    assert "\n" not in prep.source_line(target)
+    assert "\n" not in record.source_line(target)
 
 
 def test_from_takes_what_is_there_but_no_part_of_a_set(tmp_path, own):
@@ -271,7 +271,7 @@ def test_from_takes_what_is_there_but_no_part_of_a_set(tmp_path, own):
         (own / name).unlink()
     with serving(zipped(GOOD)) as (url, _):
         prep.prepare(tmp_path / "target", own, facts=FACTS, url=url)
-    origins = {n: e["from"] for n, e in prep.source_summary(tmp_path / "target").items()}
+    origins = {n: e["from"] for n, e in record.source_summary(tmp_path / "target").items()}
     assert origins.pop("X_test.csv").startswith("Kaggle or own files")
     assert set(origins.values()) == {"UCI HAR archive"} and len(origins) == 4
     (own / "X_test.csv").unlink()
@@ -297,7 +297,7 @@ def test_files_are_kept_without_force(tmp_path, own):
     assert not json.loads(after["SOURCE.json"])["X_train.npy"]["authentic"]
     with serving(zipped(GOOD)) as (url, _):
         prep.prepare(target, facts=FACTS, url=url, force=True)
-    origins = [entry["from"] for entry in prep.source_summary(target).values()]
+    origins = [entry["from"] for entry in record.source_summary(target).values()]
     assert origins == ["UCI HAR archive"] * 4 + ["simulated"]
 
 
@@ -307,7 +307,7 @@ def test_force_replaces_a_file_that_is_bad(tmp_path, own):
     (target / "X_train.npy").write_bytes(b"not an array")
     (target / "SOURCE.json").write_text("{}")
     prep.prepare(target, own, facts=FACTS, force=True)
-    assert "kaggle" in prep.source_line(target)
+    assert "kaggle" in record.source_line(target)
 
 
 def test_part_of_a_set_is_completed_only_by_its_own_source(tmp_path):
@@ -332,13 +332,13 @@ def test_a_file_changed_behind_the_record_is_noticed(tmp_path, own):
     prep.prepare(own, facts=FACTS)
     (own / "X_test.npy").write_bytes(npy(X[:3]))
     with pytest.raises(ValueError, match=r"X_test.npy: expected the file that .* checked"):
-        prep.source_line(own)
+        record.source_line(own)
     with pytest.raises(ValueError, match=r"X_test.npy: expected the set of files"):
         prep.prepare(own, facts=FACTS)
     (own / "X_test.npy").unlink()
     (own / "SOURCE.json").unlink()
     with pytest.raises(ValueError, match=r"X_train.npy: expected the file that .* got another"):
-        prep.source_line(own)
+        record.source_line(own)
 
 
 def record_of(**entry):
@@ -359,7 +359,7 @@ def record_of(**entry):
 )
 def test_a_record_that_cannot_be_read_is_refused(own, text, came):
     (own / "SOURCE.json").write_text(text)
-    for read in (prep.source_summary, prep.source_line, lambda f: prep.prepare(f, facts=FACTS)):
+    for read in (record.source_summary, record.source_line, lambda f: prep.prepare(f, facts=FACTS)):
         with pytest.raises(ValueError, match=rf"SOURCE.json: expected the record .*{came}"):
             read(own)
     assert (own / "SOURCE.json").read_text() == text
@@ -463,8 +463,8 @@ def test_without_network_the_simulator_runs(tmp_path, capsys, quick_simulator):
 
 def check_simulated(folder, capsys):
     assert "NOT the course's data" in capsys.readouterr().out
-    assert "SIMULATED" in prep.source_line(folder)
-    assert {entry["from"] for entry in prep.source_summary(folder).values()} == {"simulated"}
+    assert "SIMULATED" in record.source_line(folder)
+    assert {entry["from"] for entry in record.source_summary(folder).values()} == {"simulated"}
     assert len(contents(folder)) == 6
 
 
@@ -566,4 +566,4 @@ def test_full_disk_writes_nothing_and_a_broken_end_heals(tmp_path, own, monkeypa
         assert len(contents(target)) == (at if call == "replace" else 0)
     prep.prepare(target, own, facts=FACTS)
     assert contents(own).items() <= contents(target).items() and len(contents(target)) == 5
-    assert "kaggle" in prep.source_line(target)
+    assert "kaggle" in record.source_line(target)

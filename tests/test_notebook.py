@@ -5,15 +5,11 @@ import re
 
 import nbformat
 import pytest
-from conftest import ROOT
+from conftest import ROOT, bars, check_run, code_cells
 
 from tools import handin
 from tools.notebook import NOTEBOOK, load_cells, output_folder
 from tools.tables import results_table, speed_tables
-
-
-def code_cells(path):
-    return [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
 
 
 def check_predictions(folder):
@@ -32,26 +28,19 @@ def test_quick_run_writes_every_file_and_no_hand_in(quick):
 
 
 def test_quick_run_is_in_order_and_without_error(quick):
-    cells = code_cells(quick / "quick.ipynb")
-    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
-    assert not [o for cell in cells for o in cell.outputs if o.output_type == "error"]
+    check_run(code_cells(quick / "quick.ipynb"))
 
 
 def test_a_training_shows_one_plain_bar(quick):
     """Each bar is saved as one line of text, not as the hundreds it was drawn with."""
-    text = "".join(
-        o.text for c in code_cells(quick / "quick.ipynb") for o in c.outputs if "text" in o
-    )
-    bars = [line for line in text.splitlines() if "it/s" in line or "s/it" in line]
-    assert bars
-    assert all(line.count("%|") == 1 and "train" in line for line in bars)
+    lines = bars(code_cells(quick / "quick.ipynb"))
+    assert lines
+    assert all(line.count("%|") == 1 and "train" in line for line in lines)
 
 
 def test_saved_hand_in():
     """What is committed was run in order, whole, and its files have the course's format."""
-    cells = code_cells(NOTEBOOK)
-    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
-    assert not [o for cell in cells for o in cell.outputs if o.output_type == "error"]
+    check_run(code_cells(NOTEBOOK))
     check_predictions(ROOT / "outputs")
 
 

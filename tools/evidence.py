@@ -21,17 +21,16 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the notebook has it, before NumPy
 import numpy as np
 import pandas as pd
 
-from data.prepare import source_summary
+from data.record import source_summary
 from RNN import RNN
 from tools import program
 from tools.files import write_text
-from tools.notebook import NOTEBOOK, load_cells
+from tools.notebook import OUTPUTS, load_cells
 from tools.score import exact_continuation, mape
 
 HIDDEN = (8, 16, 32, 64, 128)
 SEEDS = (1, 2, 3, 4, 5)
 DISTANCES = (2, 5, 10, 20, 50, 100)  # timesteps
-PUBLISHED = NOTEBOOK.parent / "outputs"
 NOT_AUGMENTED = {"shift": 0, "pace": 0, "strength": 0, "turn": 0}
 ROUND = 6  # significant digits in the results file
 
@@ -313,12 +312,11 @@ def activity(lab):
     """
     c = lab.cells
     who = c.volunteers(lab.y)
-    runs = np.cumsum(np.append(0, np.diff(lab.y) != 0))
     by_volunteer = who // 3
     variants = {
         "by volunteer": (by_volunteer, lab.seeds, {}),
         "not augmented": (by_volunteer, lab.seeds[:1], NOT_AUGMENTED),
-        "by run": (runs % 7, lab.seeds[:1], {}),
+        "by run": (c.activity_runs(lab.y) % 7, lab.seeds[:1], {}),
         "at random": (np.random.default_rng(0).permutation(len(lab.y)) % 7, lab.seeds[:1], {}),
     }
     result = {}
@@ -389,7 +387,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="two epochs and two seeds of each")
     parser.add_argument("--only", nargs="+", choices=EXPERIMENTS, default=list(EXPERIMENTS))
     args = parser.parse_args()
-    if args.quick and args.output_dir.resolve() == PUBLISHED:
+    if args.quick and args.output_dir.resolve() == OUTPUTS:
         parser.error("--quick needs --output-dir DIR, or the published results would be lost")
     lab = Lab(args.data_dir, args.quick)
     files = {name: args.output_dir / f"{name}.json" for name in ("results", "timings")}

@@ -161,7 +161,7 @@ def notebook_problems(path):
         problems.append("it has no output; run it and save it with its output")
     if "error" in kinds:
         problems.append("a cell ended in an error; correct it and run all again")
-    return problems + foreign_imports(path)
+    return problems + _foreign_imports(path, cells)
 
 
 def _code_cells(path):
@@ -191,8 +191,12 @@ def foreign_imports(path):
     Raises:
         FormatError: it is missing or no notebook.
     """
+    return _foreign_imports(path, _code_cells(path))
+
+
+def _foreign_imports(path, cells):
     problems = []
-    for i, (source, _, _) in enumerate(_code_cells(path), 1):
+    for i, (source, _, _) in enumerate(cells, 1):
         problems += _imports_against_rules(f"cell {i}", source, of_cell=True)
     for layer in LAYERS:
         module = Path(path).with_name(f"{layer}.py")

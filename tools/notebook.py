@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 NOTEBOOK = Path(__file__).resolve().parent.parent / "Lab6.ipynb"
+OUTPUTS = NOTEBOOK.parent / "outputs"
 
 
 def bar_options():
@@ -24,19 +25,23 @@ def output_folder(output_dir, quick):
 
 
 def read_results():
-    """Return what `tools.evidence` measured: the contents of results.json and of timings.json.
+    """Return what `tools.evidence` measured: the contents of results.json and of timings.json."""
+    return tuple(load_results(OUTPUTS / f"{name}.json") for name in ("results", "timings"))
+
+
+def load_results(path):
+    """Return the contents of one file that `tools.evidence` wrote.
 
     Raises:
-        ValueError: a file is missing.
+        ValueError: there is none.
     """
-    paths = [NOTEBOOK.parent / "outputs" / f"{name}.json" for name in ("results", "timings")]
-    for path in paths:
-        if not path.is_file():
-            raise ValueError(
-                f"{path.name}: expected the results of the experiments in {path.parent.name}/, "
-                "found none; run python -m tools.evidence"
-            )
-    return tuple(json.loads(path.read_text("utf-8")) for path in paths)
+    try:
+        return json.loads(Path(path).read_text("utf-8"))
+    except FileNotFoundError:
+        raise ValueError(
+            f"{path}: expected the results of the experiments, found none; "
+            "run python -m tools.evidence"
+        ) from None
 
 
 def load_cells(*tags, path=NOTEBOOK):

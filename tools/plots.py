@@ -26,7 +26,6 @@ ACTIVITIES = ("walking", "stairs", "resting")
 CHANNELS = ("x", "y", "z")
 LOSS = "validation_loss"
 RATE = 50  # Hz, of the activity recordings
-AGAIN = ("varied", "and again")
 TRAINING = {"fc": SKY, "ec": "white"}
 VALIDATION = {"fc": VERMILION, "ec": "white", "hatch": "///"}
 POINTS = (  # many of them: rasterised, or a vector file would be huge
@@ -166,7 +165,7 @@ def predicted_against_true(y, predictions):
     limits = np.array([y.min(), y.max()])
     axes[0].plot(limits, limits, color="#555555", lw=0.8)
     for (name, p), style, ax in zip(predictions.items(), POINTS, axes[1:], strict=True):
-        axes[0].plot(y, p, label=name, **style)
+        axes[0].plot(y, p, **style)
         ax.plot(y, 1000 * (p - y), **style)
         ax.set(xlabel="true value", ylabel="1000 (predicted - true)", title=name)
     axes[0].set(xlabel="true value", ylabel="predicted value", title="both")
@@ -199,12 +198,8 @@ def sensor_windows(X, y):
     seconds = np.arange(X.shape[1]) / RATE
     for c, name in enumerate(ACTIVITIES):
         window = X[np.flatnonzero(np.ravel(y) == c)[10]]
-        for channel, style in zip(range(3), ("-", "--", ":"), strict=True):
-            color = COLORS[channel]
-            axes[0, c].plot(
-                seconds, window[:, channel], style, color=color, label=CHANNELS[channel]
-            )
-            axes[1, c].plot(seconds, window[:, 3 + channel], style, color=color)
+        _three_axes(axes[0, c], seconds, window[:, :3])
+        _three_axes(axes[1, c], seconds, window[:, 3:])
         axes[0, c].set_title(f"{c}: {name}")
         axes[1, c].set_xlabel("time [s]")
     axes[0, 0].set_ylabel("acceleration [g]")
@@ -236,13 +231,12 @@ def splits(held_by_name, shared, first, count=24):
 
 
 def augmented(window, variants):
-    """Acceleration of a window (T, 6), and of variants of it (K, T, 6), on equal axes."""
+    """Acceleration of a window (T, 6), and of two variants of it (2, T, 6), on equal axes."""
     fig, axes = plt.subplots(1, 1 + len(variants), figsize=(7.2, 2.2), sharex=True, sharey=True)
     seconds = np.arange(len(window)) / RATE
-    for ax, X, title in zip(axes, (window, *variants), ("recorded", *AGAIN), strict=False):
-        for channel, style in zip(range(3), ("-", "--", ":"), strict=True):
-            look = {"ls": style, "color": COLORS[channel], "label": CHANNELS[channel]}
-            ax.plot(seconds, X[:, channel], **look)
+    titles = ("recorded", "varied", "and again")
+    for ax, X, title in zip(axes, (window, *variants), titles, strict=True):
+        _three_axes(ax, seconds, X[:, :3])
         ax.set(title=title, xlabel="time [s]")
     axes[0].set_ylabel("acceleration [g]")
     _legend_above(fig, axes[0])
@@ -296,7 +290,7 @@ def sine_comparison(results):
 def stack_curves(results):
     """Loss and first gradient of the ways to stack with k = 16, and the last loss of all ways."""
     fig, axes = plt.subplot_mosaic("ab;cc", figsize=(7.2, 5), height_ratios=(1, 1.05))
-    trained = {name: r for name, r in results.items() if "validation_loss" in r}
+    trained = {name: r for name, r in results.items() if LOSS in r}
     order = sorted(trained, key=lambda name: -np.median([v[-1] for v in trained[name][LOSS]]))
     wide = [name for name in order if name.endswith("k = 16")]
     colors = dict(zip(wide, (PURPLE, VERMILION, BLUE, GREEN), strict=True))
@@ -400,6 +394,12 @@ def folds(results):
     for ax in axes:
         ax.grid(axis="x", visible=False)
     _show(fig, "folds")
+
+
+def _three_axes(ax, seconds, X):
+    """One line for each axis of a sensor, X (T, 3)."""
+    for values, style, color, name in zip(X.T, ("-", "--", ":"), COLORS, CHANNELS, strict=False):
+        ax.plot(seconds, values, style, color=color, label=name)
 
 
 def _dots(ax, y, values, color):

@@ -17,10 +17,9 @@ import numpy as np
 from tools import plots, program
 from tools.files import replacing
 from tools.handin import REPORT, count_pages
-from tools.notebook import NOTEBOOK
+from tools.notebook import OUTPUTS, load_results
 
 TEMPLATE = Path(__file__).with_name("report.typ")
-OUTPUTS = NOTEBOOK.parent / "outputs"
 SECTIONS = ("sine", "stack", "hidden", "source")
 EXPLAINING = ("dense, the RNN's inputs", "dense, last step only", "linear")
 REFUSED = "one step, course gradient, k = 32"
@@ -299,13 +298,7 @@ def render(content, kind="pdf", **options):
 
 def write_report(results_path, path, name="", number=""):
     """Write the PDF to `path` from the results file; atomically."""
-    try:
-        results = json.loads(Path(results_path).read_text("utf-8"))
-    except FileNotFoundError:
-        raise ValueError(
-            f"{results_path}: expected the results of the experiments, found none; "
-            "run python -m tools.evidence"
-        ) from None
+    results = load_results(results_path)
     with replacing(path) as temporary:
         temporary.write_bytes(render(page(results, name, number)))
         pages = count_pages(temporary)

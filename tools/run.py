@@ -16,7 +16,7 @@ from nbclient import NotebookClient
 
 from tools.files import write_text
 from tools.html import to_html
-from tools.notebook import NOTEBOOK
+from tools.notebook import NOTEBOOK, OUTPUTS
 
 TIMEOUT = 1200  # seconds for one cell; a dead kernel is reported at once
 
@@ -78,7 +78,7 @@ def main():
         )
     notebook = run(to=args.to, **given)
     if args.to is None:
-        write_text(NOTEBOOK.parent / "outputs" / "Lab6.html", to_html(notebook))
+        write_text(OUTPUTS / "Lab6.html", to_html(notebook))
     print(f"{args.to or NOTEBOOK.name}: {len(notebook.cells)} cells run")
 
 

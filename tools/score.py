@@ -25,9 +25,8 @@ from data.record import SIMULATED, entry_of, read_records
 from tools import handin, naive, program
 from tools.files import write_text
 from tools.grading import BOUND
-from tools.notebook import NOTEBOOK
+from tools.notebook import NOTEBOOK, OUTPUTS
 
-OUTPUTS = NOTEBOOK.parent / "outputs"
 RESIDUAL = 1e-9  # largest misfit, of the sequence's own size, that still counts as a sinusoid
 SECONDS = 20  # for one hand-in of a batch
 CHECKS = {  # points of each check's entries, in equal shares

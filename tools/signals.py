@@ -3,11 +3,16 @@
 import numpy as np
 
 
+def overlaps(X):
+    """Return whether each window of X (N, T, C) shares half its samples with the next, (N - 1,)."""
+    half = X.shape[1] // 2
+    return np.abs(X[:-1, half:] - X[1:, :half]).max(axis=(1, 2)) < 1e-5
+
+
 def join_windows(X, y):
     """Undo the overlap of windows: put them back into the long signals they were cut from.
 
-    A window goes on in the next one where its second half is the next one's first half and both
-    have one label.
+    A window goes on in the next one where the two overlap and have one label.
 
     Args:
         X: windows (N, 128, C) that overlap by half, in order.
@@ -19,8 +24,7 @@ def join_windows(X, y):
         low, high: where the signal that a window belongs to begins and ends, (N,) each.
     """
     half = X.shape[1] // 2
-    same = np.abs(X[:-1, half:] - X[1:, :half]).max(axis=(1, 2)) < 1e-5
-    goes_on = np.append(same & (y[:-1] == y[1:]), False)
+    goes_on = np.append(overlaps(X) & (y[:-1] == y[1:]), False)
     new = np.where(goes_on, half, 2 * half)  # how many samples of a window no later one repeats
     signals = X[np.arange(2 * half) < new[:, np.newaxis]]
     end = np.cumsum(new)

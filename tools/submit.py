@@ -13,8 +13,8 @@ from pathlib import Path
 
 from tools import handin
 from tools.files import replacing
-from tools.notebook import NOTEBOOK
-from tools.score import OUTPUTS, own_card, summary
+from tools.notebook import NOTEBOOK, OUTPUTS
+from tools.score import own_card, summary
 
 
 def gather(lines, folder, to, notebook=None):

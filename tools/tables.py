@@ -11,6 +11,7 @@ import numpy as np
 
 from tools import program
 from tools.files import write_text
+from tools.notebook import OUTPUTS, load_results
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -110,8 +111,7 @@ def fill(path, table):
 
 
 def main():
-    results = json.loads((ROOT / "outputs" / "results.json").read_text("utf-8"))
-    fill(ROOT / "README.md", results_table(results))
+    fill(ROOT / "README.md", results_table(load_results(OUTPUTS / "results.json")))
     speed = json.loads((ROOT / "benchmarks" / "results.json").read_text("utf-8"))
     fill(ROOT / "benchmarks" / "README.md", speed_tables(speed))
 
