@@ -6,9 +6,7 @@ softmax  e^Z_c / sum_k e^Z_k, whose gradient together with cross-entropy is A - 
 
 import numpy as np
 
-from tools.checks import check_array, check_option, check_ready
-
-NAMES = ("sigmoid", "relu", "softmax", "linear", "tanh")
+from lab.checks import check_array, check_option, check_ready
 
 
 def _sigmoid(Z):
@@ -21,11 +19,20 @@ def _softmax(Z):
     return e / e.sum(axis=1, keepdims=True)
 
 
+FUNCTIONS = {  # name: (A from Z, the gradient at Z from dA and A)
+    "sigmoid": (_sigmoid, lambda dA, A: dA * A * (1 - A)),
+    "relu": (lambda Z: np.maximum(Z, 0), lambda dA, A: dA * (A > 0)),
+    "softmax": (_softmax, None),
+    "linear": (np.copy, lambda dA, A: dA),
+    "tanh": (np.tanh, lambda dA, A: dA * (1 - A**2)),
+}
+
+
 class Activation:
     """Layer without parameters.
 
     Args:
-        activation_function: "sigmoid", "relu", "softmax", "linear" or "tanh".
+        activation_function: "sigmoid", "relu", "softmax", "linear", or beyond the course "tanh".
         loss_function: name of the loss behind it; kept for the reader, as in the course.
 
     Raises:
@@ -33,39 +40,31 @@ class Activation:
     """
 
     def __init__(self, activation_function, loss_function):
-        self.activation_function = check_option("activation_function", activation_function, NAMES)
+        self.activation_function = check_option(
+            "activation_function", activation_function, tuple(FUNCTIONS)
+        )
         self.loss_function = loss_function
         self._A = None
 
-    def forward(self, Z, training=True):
+    def forward(self, Z):
         """Apply the function.
 
         Args:
-            Z: float array (N, ...); (N, C) for softmax.
-            training: False keeps nothing for backward.
+            Z: array (N, ...); (N, C) for softmax.
 
         Returns:
-            A, array of Z's shape and dtype.
+            A, array of Z's shape, and of its dtype if that is a floating one.
 
         Raises:
-            ValueError: Z is empty, not finite, or for softmax not 2-D.
+            ValueError: Z is empty, or for softmax not 2-D.
+            TypeError: Z does not hold numbers.
         """
         Z = np.asarray(Z)
         two = self.activation_function == "softmax" or Z.ndim == 2
-        free = ["C"] if two else ["..."] * (Z.ndim - 1)
-        Z = check_array("Z", Z, ("N", *free), np.complex128)
-        Z = Z if Z.dtype.kind in "fc" else Z.astype(np.float64)
-        A = {
-            "sigmoid": _sigmoid,
-            "relu": lambda Z: np.maximum(Z, 0),
-            "softmax": _softmax,
-            "linear": np.copy,
-            "tanh": np.tanh,
-        }[self.activation_function](Z)
-        if not training:
-            return A
-        self._A = A
-        return A.copy()  # whoever changes it must not change the derivative
+        Z = check_array("Z", Z, ("N", *(["C"] if two else ["..."] * (Z.ndim - 1))))
+        function, _ = FUNCTIONS[self.activation_function]
+        self._A = function(Z)
+        return self._A.copy()  # whoever changes it must not change the derivative
 
     def backward(self, dA=None, Y=None):
         """Return the gradient at Z.
@@ -88,13 +87,8 @@ class Activation:
                 raise ValueError(
                     "Y: softmax expects one-hot labels, got None; pass backward(dA, Y)"
                 )
-            return A - check_array("Y", Y, A.shape, A.dtype)
+            return A - check_array("Y", Y, A.shape)
         if dA is None:
             raise ValueError("dA: expected the gradient at A, got None; pass backward(dA)")
-        dA = check_array("dA", dA, A.shape, A.dtype)
-        return {
-            "sigmoid": lambda: dA * A * (1 - A),
-            "relu": lambda: dA * (A > 0),
-            "linear": lambda: dA,
-            "tanh": lambda: dA * (1 - A**2),
-        }[self.activation_function]()
+        _, derivative = FUNCTIONS[self.activation_function]
+        return derivative(check_array("dA", dA, A.shape), A)

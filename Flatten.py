@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tools.checks import check_array, check_ready
+from lab.checks import check_array, check_ready
 
 
 class Flatten:
@@ -11,11 +11,11 @@ class Flatten:
     def __init__(self):
         self._shape = None
 
-    def forward(self, A, training=True):
-        """Return A, array (N, ...), as (N, product); training=False keeps no shape.
+    def forward(self, A):
+        """Return A, array (N, ...), as (N, product).
 
         Raises:
-            ValueError: A has no axis besides N, no sample, or holds NaN or infinity.
+            ValueError: A has no axis besides N, or no sample.
             TypeError: A does not hold numbers.
         """
         A = np.asarray(A)
@@ -24,9 +24,7 @@ class Flatten:
                 f"A: expected a non-empty array (N, ...) of two or more axes, got shape {A.shape}; "
                 "add the missing axis or pass at least one sample"
             )
-        check_array("A", A, A.shape, np.complex128)
-        if training:
-            self._shape = A.shape
+        self._shape = check_array("A", A, A.shape).shape
         return A.reshape(len(A), -1)
 
     def backward(self, dA):
@@ -34,9 +32,8 @@ class Flatten:
 
         Raises:
             RuntimeError: no forward pass to go back through.
-            ValueError: dA has another shape than forward's result, or is not finite.
+            ValueError: dA has another shape than forward's result.
         """
-        check_ready(self._shape, "Flatten.backward", "Flatten.forward")
-        N = self._shape[0]
-        dA = check_array("dA", dA, (N, int(np.prod(self._shape[1:]))), np.complex128)
-        return dA.reshape(self._shape)
+        check_ready(self._shape is not None, "Flatten.backward", "Flatten.forward")
+        N, *rest = self._shape
+        return check_array("dA", dA, (N, int(np.prod(rest)))).reshape(self._shape)

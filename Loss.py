@@ -6,16 +6,16 @@ BCE  -sum of Y log(AL + 1e-5) + (1 - Y) log(1 - AL + 1e-5), / N
 
 import numpy as np
 
-from tools.checks import check_array
+from lab.checks import check_array
 
 EPSILON = 1e-5  # the course's guard against log(0)
 
 
 def _pair(AL, Y):
-    """Return AL and Y as finite arrays of one and the same shape (N, C)."""
-    AL = check_array("AL", AL, ("N", "C"), np.complex128)
+    """Return AL and Y as arrays of one and the same shape (N, C)."""
+    AL = check_array("AL", AL, ("N", "C"))
     # Of equal shape, or (N, 1) against (N,) would silently broadcast to (N, N).
-    return AL, check_array("Y", Y, AL.shape, np.complex128)
+    return AL, check_array("Y", Y, AL.shape)
 
 
 def _check_probabilities(AL):
@@ -38,7 +38,7 @@ def compute_MSE_loss(AL, Y):
         Scalar. Its gradient at AL, per sample, is 2 (AL - Y).
 
     Raises:
-        ValueError: shapes differ, are not 2-D, or hold NaN or infinity.
+        ValueError: shapes differ, or are not 2-D.
     """
     AL, Y = _pair(AL, Y)
     return np.sum((AL - Y) ** 2) / len(Y)

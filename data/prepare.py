@@ -30,7 +30,7 @@ from data.record import (  # noqa: E402
 )
 from data.simulate import simulate_activity, sine_waves  # noqa: E402
 from data.uci import UCI, URL, download, read_archive  # noqa: E402
-from tools.files import replacing  # noqa: E402
+from lab.files import replacing  # noqa: E402
 
 OWN = "Kaggle or own files"  # and the name of their folder
 SEED = 6

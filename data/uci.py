@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import TqdmWarning, tqdm
 
 from data.course import REAL, check_finite, is_authentic, npy_bytes, unlike
-from tools.notebook import bar_options
+from lab.progress import bar_options
 
 UCI = "UCI HAR archive"
 URL = (

@@ -37,7 +37,7 @@ def lab():
     """The notebook's own names: `lab.Model` is the class that students hand in."""
     from types import SimpleNamespace
 
-    from tools.notebook import load_cells
+    from tools.cells import load_cells
 
     return SimpleNamespace(**load_cells("imports", "model"))
 

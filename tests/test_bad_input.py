@@ -10,7 +10,7 @@ from Dense import Dense
 from Flatten import Flatten
 from Loss import compute_BCE_loss, compute_CCE_loss, compute_MSE_loss
 from RNN import RNN
-from tools.notebook import load_cells
+from tools.cells import load_cells
 
 Model = load_cells("imports", "model")["Model"]
 X, A = np.ones((2, 4, 3)), np.ones((2, 3))  # N 2, T 4, D 3

@@ -17,7 +17,7 @@ import nbformat
 import pytest
 from conftest import ROOT, bars, check_run, code_cells, printed
 
-from tools.notebook import NOTEBOOK
+from tools.cells import NOTEBOOK
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium")

@@ -6,7 +6,7 @@ from conftest import ROOT
 
 from RNN import RNN
 from tools import naive
-from tools.grading import BOUND, compare, expected_seed1
+from lab.expected import BOUND, compare, expected_seed1
 
 
 def same(figures, expected):

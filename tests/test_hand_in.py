@@ -13,8 +13,8 @@ from conftest import ROOT
 from pypdf import PdfReader
 
 from tools import handin, make_template, report, submit
-from tools.notebook import NOTEBOOK
-from tools.score import Line, own_card, summary
+from tools.cells import NOTEBOOK
+from tools.grading.score import Line, own_card, summary
 
 
 @pytest.fixture
@@ -205,7 +205,7 @@ def split(text):
 RUN_CHECKS = """
 from unittest.mock import MagicMock
 import nbformat
-from tools.handin import as_python
+from tools.grading.submission import as_python
 cells = [c for c in nbformat.read("Lab6.ipynb", 4).cells if c.cell_type == "code"]
 cells = [c for c in cells if "%run" not in c.source]  # the checks need no data
 names, passed, failed = {"get_ipython": MagicMock()}, 0, 0  # Jupyter's commands do nothing

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from test_layers import numeric_gradient
 
-from tools.checks import check_fits
+from lab.checks import check_fits
 
 
 def build(lab, *layers):

@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT, bars, check_run, code_cells
 
 from tools import handin
-from tools.notebook import NOTEBOOK, load_cells, output_folder
+from tools.cells import NOTEBOOK, load_cells, output_folder
 from tools.tables import results_table, speed_tables
 
 

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tools.notebook import load_cells
-from tools.signals import join_windows, rotations
+from tools.cells import load_cells
+from lab.windows import join_windows, rotations
 
 OFF = {"shift": 0, "pace": 0, "strength": 0, "turn": 0}  # sizes with which `augment` does nothing
 

@@ -14,8 +14,8 @@ import pytest
 from conftest import ROOT, bars, printed
 from nbclient import NotebookClient
 
-from tools.files import replacing, write_text
-from tools.handin import ADVANCED, BASIC, GRADED
+from lab.files import replacing, write_text
+from tools.grading.submission import ADVANCED, BASIC, GRADED
 from tools.run import run
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -134,7 +134,7 @@ TRAIN = """
 import sys
 from types import SimpleNamespace
 import numpy as np
-from tools.notebook import load_cells
+from tools.cells import load_cells
 lab = SimpleNamespace(**load_cells("imports", "model", "sine", "activity"))
 model = lab.build_sine_rnn(1)
 lab.train_sine(model, lab.RNN_BASIS, 0.15, epochs=3)

@@ -17,7 +17,7 @@ from pypdf import PdfWriter
 from data.course import sha256
 from data.simulate import sine_waves
 from tools import handin, naive, score, unpickle
-from tools.score import Truth, batch, exact_continuation, mape, score_card, summary
+from tools.grading.score import Truth, batch, exact_continuation, mape, score_card, summary
 
 ELSEWHERE = 10  # points that Kaggle's board and the assistant decide: ranking and report
 

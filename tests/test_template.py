@@ -16,10 +16,10 @@ import pytest
 from test_layers import numeric_gradient  # imports the solved layers too, to be put back
 
 from tools import naive
-from tools.grading import compare, expected_seed1
-from tools.handin import LAYERS
-from tools.make_template import template
-from tools.notebook import load_cells
+from lab.expected import compare, expected_seed1
+from tools.grading.submission import LAYERS
+from tools.template import template
+from tools.cells import load_cells
 
 BLANK = re.compile(
     r"^( *)### START CODE HERE ###\n.*?^ *### END CODE HERE ###", re.DOTALL | re.MULTILINE

@@ -15,9 +15,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from tools import plots, program
-from tools.files import replacing
-from tools.handin import REPORT, count_pages
-from tools.notebook import OUTPUTS, load_results
+from lab.files import replacing
+from tools.grading.submission import REPORT, count_pages
+from tools.cells import OUTPUTS, load_results
 
 TEMPLATE = Path(__file__).with_name("report.typ")
 SECTIONS = ("sine", "stack", "hidden", "source")

@@ -14,9 +14,9 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from tools.files import write_text
+from lab.files import write_text
 from tools.html import to_html
-from tools.notebook import NOTEBOOK, OUTPUTS
+from tools.cells import NOTEBOOK, OUTPUTS
 
 TIMEOUT = 1200  # seconds for one cell; a dead kernel is reported at once
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from tools import program
-from tools.files import write_text
-from tools.notebook import OUTPUTS, load_results
+from lab.files import write_text
+from tools.cells import OUTPUTS, load_results
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -1,12 +1,15 @@
-"""Write files so that a reader finds the old content or the new, never a part.
+"""Write files so that a reader finds the old content or the new, never a part; find results.
 
 The one home of atomic writing here: everything that ends up on disk goes through `replacing`.
 """
 
+import json
 import os
 import secrets
 from contextlib import contextmanager
 from pathlib import Path
+
+OUTPUTS = Path(__file__).resolve().parent.parent / "outputs"
 
 
 @contextmanager
@@ -47,3 +50,29 @@ def write_text(path, text):
     """Write `text` (str) to `path` atomically: UTF-8, line ends as given on every system."""
     with replacing(path) as temporary:
         temporary.write_bytes(text.encode("utf-8"))
+
+
+def output_folder(output_dir, quick):
+    """Return the folder for results as a Path, made if need be.
+
+    Quick mode gets a folder of its own inside, so that it never touches a hand-in file.
+    """
+    folder = Path(output_dir) / "quick" if quick else Path(output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def read_results(name="results", folder=OUTPUTS):
+    """Return what the long experiments wrote to the file `name`.json, "results" or "timings".
+
+    Raises:
+        ValueError: there is none.
+    """
+    path = Path(folder) / f"{name}.json"
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ValueError(
+            f"{path}: expected the results of the experiments, found none; "
+            "run python -m tools experiments"
+        ) from None

@@ -25,8 +25,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.engines import ENGINES, build
-from tools.files import write_text
-from tools.notebook import load_cells
+from lab.files import write_text
+from tools.cells import load_cells
 
 SHAPES = (  # N, T, D, H
     (32, 128, 6, 64),

@@ -13,22 +13,24 @@ def expected_seed1():
     return json.loads(Path(__file__).with_name("expected_seed1.json").read_text("utf-8"))
 
 
-def compare(title, figures, expected, bound=BOUND):
-    """Print each figure beside the expected one, then assert that all agree.
+def compare(check, figures, expected=None, bound=BOUND):
+    """Print how far each figure is from the expected one, then assert that all agree.
 
     Args:
-        title: headline of the check.
-        figures, expected: {key: array or shape}, of the same keys in the same order.
+        check: name of one of the course's four checks.
+        figures: {key: array or shape}; a shape's key ends in "_shape" or in " shape".
+        expected: figures to agree with; the course's for seed 1 if None.
         bound: largest difference allowed, as a part of the largest expected number.
 
     Raises:
         AssertionError: keys or a shape differ, or a difference is above `bound`; the message says
             which.
     """
+    expected = expected_seed1()[check] if expected is None else expected
+    figures = {key.replace(" shape", "_shape"): value for key, value in figures.items()}
     assert list(figures) == list(expected), (
-        f"{title}: expected the entries {', '.join(expected)}, got {', '.join(figures) or 'none'}"
+        f"{check}: expected the entries {', '.join(expected)}, got {', '.join(figures) or 'none'}"
     )
-    print(title)
     wrong = []
     for key, value in figures.items():
         yours, theirs = np.asarray(value), np.asarray(expected[key])
@@ -37,15 +39,12 @@ def compare(title, figures, expected, bound=BOUND):
         else:
             error = float(np.abs(yours - theirs).max() / (np.abs(theirs).max() or 1))
             verdict, fits = f"relative difference {error:.1e}, bound {bound:.0e}", error <= bound
-        print(f"\n{key}: {verdict}")
-        if yours.ndim < 2:
-            print(f"  yours {yours}   expected {theirs}")
-        else:
-            print(f"  yours\n{_indented(yours)}\n  expected\n{_indented(theirs)}")
+        print(f"{key:<14} {verdict}")
         if not fits:
+            print(f"  yours\n{_indented(yours)}\n  expected\n{_indented(theirs)}")
             wrong.append(f"{key} {verdict}")
-    assert not wrong, f"{title}: " + "; ".join(wrong)
-    print(f"\nAll {len(figures)} entries agree.")
+    assert not wrong, f"{check}: " + "; ".join(wrong)
+    print(f"{check}: all {len(figures)} entries agree")
 
 
 def _indented(A):

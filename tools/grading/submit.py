@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 from tools import handin
-from tools.files import replacing
-from tools.notebook import NOTEBOOK, OUTPUTS
-from tools.score import own_card, summary
+from lab.files import replacing
+from tools.cells import NOTEBOOK, OUTPUTS
+from tools.grading.score import own_card, summary
 
 
 def gather(lines, folder, to, notebook=None):

@@ -24,9 +24,9 @@ import pandas as pd
 from data.record import source_summary
 from RNN import RNN
 from tools import program
-from tools.files import write_text
-from tools.notebook import OUTPUTS, load_cells
-from tools.score import exact_continuation, mape
+from lab.files import write_text
+from tools.cells import OUTPUTS, load_cells
+from tools.grading.score import exact_continuation, mape
 
 HIDDEN = (8, 16, 32, 64, 128)
 SEEDS = (1, 2, 3, 4, 5)

@@ -23,9 +23,9 @@ import numpy as np
 from data import course
 from data.record import SIMULATED, entry_of, read_records
 from tools import handin, naive, program
-from tools.files import write_text
-from tools.grading import BOUND
-from tools.notebook import NOTEBOOK, OUTPUTS
+from lab.files import write_text
+from lab.expected import BOUND
+from tools.cells import NOTEBOOK, OUTPUTS
 
 RESIDUAL = 1e-9  # largest misfit, of the sequence's own size, that still counts as a sinusoid
 SECONDS = 20  # for one hand-in of a batch

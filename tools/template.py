@@ -12,9 +12,9 @@ from pathlib import Path
 import nbformat
 
 from tools import program
-from tools.files import write_text
-from tools.handin import LAYERS
-from tools.notebook import NOTEBOOK
+from lab.files import write_text
+from tools.grading.submission import LAYERS
+from tools.cells import NOTEBOOK
 
 FOLDER = NOTEBOOK.parent / "template"
 PART = re.compile(

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullFormatter
 
-from tools.files import replacing
+from lab.files import replacing
 
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = (
     "#0072B2",

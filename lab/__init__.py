@@ -1,0 +1,1 @@
+"""What the notebook, the layers and the data import, and the lesson does not teach."""

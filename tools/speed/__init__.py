@@ -1,0 +1,1 @@
+"""How fast the RNN layer trains, beside other engines."""
