@@ -59,7 +59,7 @@ class RNN:
         self.return_sequences = check_option("return_sequences", return_sequences, (False, True))
         self.input_gradient = check_option("input_gradient", input_gradient, ("course", "true"))
         self.init = check_option("init", init, ("course", "orthogonal"))
-        self.dL_dWx = self.dL_dWh = self.dL_dbh = self._Z = None
+        self.dL_dWx = self.dL_dWh = self.dL_dbh = self._shape = None
         self.initialize_parameters()
 
     def initialize_parameters(self):
@@ -92,8 +92,9 @@ class RNN:
             ValueError, TypeError: X has another shape, is empty, or holds no finite real numbers.
         """
         D, H = self.input_size, self.rnn_units
-        X = check_finite("X", check_array("X", X, ("N", "T", D), self.Wh.dtype))
-        N, T, _ = X.shape
+        X = check_array("X", X, ("N", "T", D), self.Wh.dtype).astype(self.Wh.dtype, copy=False)
+        check_finite("X", X)
+        N, T, _ = self._shape = X.shape
         ### START CODE HERE ###
         Z = np.empty((T + 1, N, H + D + 1), self.Wh.dtype)  # Z[t] = [h_t, x_{t+1}, 1]
         Z[0, :, :H], Z[:T, :, H:-1], Z[:, :, -1] = 0, X.transpose(1, 0, 2), 1
@@ -120,9 +121,8 @@ class RNN:
         Raises:
             RuntimeError, ValueError: there was no forward pass; dH has not its result's shape.
         """
-        check_ready(self._Z is not None, "RNN.backward", "RNN.forward")
-        D, H = self.input_size, self.rnn_units
-        T, N = len(self._Z) - 1, len(self._Z[0])
+        check_ready(self._shape is not None, "RNN.backward", "RNN.forward")
+        (N, T, D), H = self._shape, self.rnn_units
         dH = check_array("dH", dH, (N, T, H) if self.return_sequences else (N, H), self.Wh.dtype)
         ### START CODE HERE ###
         Z, h = self._Z, self._Z[1:, :, :H]

@@ -5,53 +5,46 @@ Checks take a file's bytes, so that what was checked is what is written.
 
 import hashlib
 import io
-from typing import NamedTuple
 
 import numpy as np
 
 SINE, LABELS = "X_test.csv", "y_test.npy"
 ACTIVITY = ("X_train.npy", "y_train.npy", "X_test.npy", LABELS)  # one set, of one source
-AGAIN = "get it anew, or remove it and let data/prepare.py fetch it or (--simulate) make it"
+FILES = (*ACTIVITY[:3], SINE)  # the four that the course hands out
+AGAIN = "get it anew, or remove it and run python -m tools data (--simulate: without network)"
+
+WINDOWS = {"train": 7352, "test": 2947}
+LABEL_COUNTS = (1226, 2059, 4067)  # of y_train's classes 0, 1, 2
+SHA256 = {  # of the numbers, as 64-bit integers or floats
+    "y_train.npy": "72cd46b986236c5ee1a724a533f0c47e55b9c8f51194b0f57aa5dcdd6386e37d",
+    SINE: "72f6ce8bedc2ee5ab2a586506e6a328cfe4a7f8a6f7359ea696780fe4c3a7fde",
+}
+FIRST = {  # of each input file, the first timestep of the first window
+    "X_train.npy": (1.808515e-4, 1.076681e-2, 5.556068e-2, 3.019122e-2, 6.601362e-2, 2.285864e-2),
+    "X_test.npy": (1.165315e-2, -2.939904e-2, 1.068262e-1, 4.374637e-1, 5.313492e-1, 1.365279e-1),
+}
+BLOBS = (  # git's SHA-1 of UCI's signal files: train, then test; acc, gyro; x, y, z
+    "929fde6b878e777f408626f624f836da08f4fe3a",
+    "8176fab7248c2ed4f9f81ab269477bf382817ca7",
+    "a39df0ded2436e9780bc5bd342aea3e600d8935d",
+    "03a8e30004b496a2dc4d3ae86d4780b17dea67c4",
+    "83c9bd1900438683f205be232fc3c9f4490cf1df",
+    "27be709838197209bd9bbae0c718c537e4ea9052",
+    "43cc8b67728804ae0f47cdade4776bb4710b560f",
+    "798f707479b1e8b86d983d562f0da173540a28da",
+    "54995aa9d1bc13a1cb38e34b0f08eb4672d18d9b",
+    "19908204424d87d963d1d1319639428800234570",
+    "f08e94b66e1f02abc984e994d9cbfde3c875072b",
+    "8e0c93642c7fbe17f2b1c509909c89ea677c8e99",
+)
 
 
-class Facts(NamedTuple):
-    """What is known of the course's data; the defaults are the real figures."""
-
-    train: int = 7352  # windows
-    test: int = 2947
-    label_counts: tuple = (1226, 2059, 4067)  # of y_train's classes 0, 1, 2
-    label_sha256: str = "72cd46b986236c5ee1a724a533f0c47e55b9c8f51194b0f57aa5dcdd6386e37d"
-    first_train: tuple = (1.808515e-4, 1.076681e-2, 5.556068e-2, 3.019122e-2, 6.601362e-2,
-                          2.285864e-2)  # fmt: skip
-    first_test: tuple = (1.165315e-2, -2.939904e-2, 1.068262e-1, 4.374637e-1, 5.313492e-1,
-                         1.365279e-1)  # fmt: skip
-    sine_sha256: str = "72f6ce8bedc2ee5ab2a586506e6a328cfe4a7f8a6f7359ea696780fe4c3a7fde"
-    blobs: tuple = (  # git's SHA-1 of the signal files: train, then test; acc, gyro; x, y, z
-        "929fde6b878e777f408626f624f836da08f4fe3a",
-        "8176fab7248c2ed4f9f81ab269477bf382817ca7",
-        "a39df0ded2436e9780bc5bd342aea3e600d8935d",
-        "03a8e30004b496a2dc4d3ae86d4780b17dea67c4",
-        "83c9bd1900438683f205be232fc3c9f4490cf1df",
-        "27be709838197209bd9bbae0c718c537e4ea9052",
-        "43cc8b67728804ae0f47cdade4776bb4710b560f",
-        "798f707479b1e8b86d983d562f0da173540a28da",
-        "54995aa9d1bc13a1cb38e34b0f08eb4672d18d9b",
-        "19908204424d87d963d1d1319639428800234570",
-        "f08e94b66e1f02abc984e994d9cbfde3c875072b",
-        "8e0c93642c7fbe17f2b1c509909c89ea677c8e99",
-    )
-
-
-REAL = Facts()
-
-
-def check_file(name, raw, facts=REAL):
+def check_file(name, raw):
     """Read one data file and check that it is what the course describes.
 
     Args:
         name: one of the five file names; it decides what is expected.
         raw: the file's bytes.
-        facts: number of windows to expect.
 
     Returns:
         X_test.csv: (500, 99) float64 without the Id. X_*.npy: (N, 128, 6) float32 or float64.
@@ -62,7 +55,7 @@ def check_file(name, raw, facts=REAL):
     """
     if name == SINE:
         return _check_csv(raw)
-    rows = facts.train if "train" in name else facts.test
+    rows = WINDOWS[name[2:-4]]
     labels = name.startswith("y")
     shape = (rows, 1) if labels else (rows, 128, 6)
     try:
@@ -120,16 +113,13 @@ def unlike(name, expected, came):
     return ValueError(f"{name}: expected {expected}, got {came}; {AGAIN}")
 
 
-def is_authentic(name, array, facts=REAL):
+def is_authentic(name, array):
     """Whether a checked array is recognisably the course's own; None where nothing is known."""
-    if name == "y_train.npy":
-        return sha256(array.astype("<i8").tobytes()) == facts.label_sha256
-    if name == SINE:
-        return sha256(array.astype("<f8").tobytes()) == facts.sine_sha256
-    if name == LABELS:
-        return None
-    first = facts.first_train if name == "X_train.npy" else facts.first_test
-    return bool(np.allclose(array[0, 0], first, rtol=0, atol=1e-6))
+    if name in FIRST:
+        return bool(np.allclose(array[0, 0], FIRST[name], rtol=0, atol=1e-6))
+    if name in SHA256:
+        return sha256(array.astype("<f8" if name == SINE else "<i8").tobytes()) == SHA256[name]
+    return None
 
 
 def sha256(raw):

@@ -1,12 +1,11 @@
-"""Fill this folder with the lab's data and check it; where all is there, only check.
+"""Fill a folder with the lab's data and check it; where all is there, only check.
 
-Sources, in this order: the files already here, `--from DIR`, the UCI HAR archive (activity task
-only), and for a machine without network a simulator. See README.md beside this file.
+Sources, in this order: a folder that is named, the files already here, the course's own folders
+beside this one, the UCI HAR archive (activity task only), and for a machine without network a
+simulator. See README.md beside this file.
 """
 
-import argparse
 import json
-import sys
 import tempfile
 from contextlib import ExitStack
 from functools import partial
@@ -15,39 +14,38 @@ from typing import NamedTuple
 
 import numpy as np
 
-HERE = Path(__file__).resolve().parent
-if str(HERE.parent) not in sys.path:  # run as a script, Python looks in this folder only
-    sys.path.insert(0, str(HERE.parent))
-
-from data.course import ACTIVITY, LABELS, REAL, SINE, Facts, check_file, npy_bytes  # noqa: E402
-from data.record import (  # noqa: E402
+from data.course import ACTIVITY, FILES, LABELS, SINE, check_file, npy_bytes
+from data.record import (
     RECORD,
     SIMULATED,
     entry_of,
+    is_stand_in,
     new_entry,
     read_records,
     source_line,
 )
-from data.simulate import simulate_activity, sine_waves  # noqa: E402
-from data.uci import UCI, URL, download, read_archive  # noqa: E402
-from lab.files import replacing  # noqa: E402
+from data.simulate import simulate_activity, sine_waves
+from data.uci import UCI, URL, download, read_archive
+from lab.files import replacing
 
+HERE = Path(__file__).resolve().parent
 OWN = "Kaggle or own files"  # and the name of their folder
+SETS = {"Sinewave": (SINE,), "Activity data": ACTIVITY}  # by the course's name of their folder
 SEED = 6
 
-# Where the files come from: each source gives ({name: bytes}, origin, note for SOURCE.json).
+# What makes files gives ({name: bytes}, origin, note for SOURCE.json).
 
 
-def _fetch_activity(folder, url, facts, timeout, retries):
+def _fetch_activity(folder, url):
     """The activity files from UCI, or simulated where the transfer fails; wrong content raises."""
     from requests.exceptions import RequestException  # pooch's engine; late as in `download`
 
     try:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".tmp-") as temporary:
-            raw = download(url, temporary, timeout, retries)
+            raw = download(url, temporary)
     except RequestException as error:
         return _simulate_activity(f"no download of the {UCI} ({type(error).__name__})")
-    files, note = read_archive(raw, facts)
+    files, note = read_archive(raw)
     return files, UCI, note
 
 
@@ -55,7 +53,7 @@ def _simulate_activity(reason):
     print(
         f"\n*** SIMULATED DATA: {reason}, so the activity files are simulated. They are NOT the "
         "course's data, and accuracy on them says nothing about people. For the real ones run "
-        "data/prepare.py --force when online, or --force --from DIR with Kaggle's files. ***\n"
+        "python -m tools data --force when online, or --from DIR with Kaggle's files. ***\n"
     )
     arrays = simulate_activity(np.random.default_rng(SEED))
     return dict(zip(ACTIVITY, map(npy_bytes, arrays), strict=True)), SIMULATED, ""
@@ -68,25 +66,22 @@ def _simulate_sine():
     return {SINE: text.encode()}, SIMULATED, ""
 
 
-def prepare(
-    folder=HERE,
-    source=None,
-    *,
-    force=False,
-    simulate=False,
-    url=URL,
-    facts=REAL,
-    timeout=(5, 30),
-    retries=2,
-):
+def prepare(folder, source=None, *, force=False, simulate=False, url=URL):
     """Fill `folder` with the files of both tasks and SOURCE.json, and check all of them.
+
+    What is neither in `source` nor in `folder`, or there only simulated, is looked for beside
+    `folder`, in the course's folders "Activity data" and "Sinewave"; then it is fetched or made.
 
     Args:
         folder: where the files go; made if missing.
-        source: folder to take files from, e.g. a Kaggle download; the rest comes otherwise.
-        force: replace files: by those of `source` if given, else all by newly made ones.
+        source: folder to take files from, e.g. a Kaggle download; they are in it, or in those two
+            folders in it.
+        force: replace files: by those of `source` if given, else all by newly found ones.
         simulate: simulate what is missing, without trying the network.
-        url, facts, timeout, retries: see `download` and `Facts`.
+        url: address of the UCI HAR archive.
+
+    Returns:
+        One line on where the files came from.
 
     Raises:
         ValueError: a file is not what the course describes; nothing was written.
@@ -95,14 +90,15 @@ def prepare(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    _, present = _find((*ACTIVITY, SINE), folder)
+    state = _State(folder, present, read_records(folder), _offered(source), source, force)
     if simulate:
         make_activity = partial(_simulate_activity, "as asked for")
     else:
-        make_activity = partial(_fetch_activity, folder, url, facts, timeout, retries)
-    state = _read_state(folder, source, force, facts)
-    activity = _choose(state, ACTIVITY, make_activity)
-    sine = _choose(state, (SINE,), _simulate_sine)
-    _write(state, activity | sine)
+        make_activity = partial(_fetch_activity, folder, url)
+    sine = _choose(state, "Sinewave", _simulate_sine)  # first: a download may be long
+    _write(state, _choose(state, "Activity data", make_activity) | sine)
+    return source_line(folder)
 
 
 class _State(NamedTuple):
@@ -111,49 +107,58 @@ class _State(NamedTuple):
     folder: Path
     present: dict  # {name: bytes} of the files in `folder`
     records: dict  # what SOURCE.json says of them
+    offered: dict  # of each set: where in `source` it is, {name: bytes}
     source: Path | None
-    offered: dict  # {name: bytes} of the files in `source`
     force: bool
-    facts: Facts
 
 
-def _read_state(folder, source, force, facts):
-    present, records, offered = _read_folder(folder), read_records(folder), {}
-    if source is not None:
-        offered = _read_folder(source)
-        if not offered:
-            names = ", ".join((*ACTIVITY[:3], SINE))
-            raise FileNotFoundError(f"--from {source}: expected some of {names}, got none of them")
-    return _State(folder, present, records, source, offered, force, facts)
+def _find(names, *folders):
+    """The first of `folders` that holds some of the files `names`, and {name: bytes} of these."""
+    for folder in map(Path, folders):
+        files = {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
+        if files:
+            break
+    return folder, files
 
 
-def _read_folder(folder):
-    paths = [Path(folder) / name for name in (*ACTIVITY, SINE)]
-    return {path.name: path.read_bytes() for path in paths if path.is_file()}
+def _offered(source):
+    if source is None:
+        return dict.fromkeys(SETS, (None, {}))
+    offered = {place: _find(names, source, Path(source, place)) for place, names in SETS.items()}
+    if not any(files for _, files in offered.values()):
+        raise FileNotFoundError(
+            f"--from {source}: expected some of {', '.join(FILES)}, got none of them; name the "
+            f"folder that holds them, or holds the folders {' and '.join(SETS)}"
+        )
+    return offered
 
 
-def _choose(state, names, make):
-    """Return {name: (bytes, entry)} of one set: as offered, else as present, else by `make`."""
+def _choose(state, place, make):
+    """Return {name: (bytes, entry)} of one set: as offered, as present, beside, or by `make`."""
+    names = SETS[place]
     here = {name: state.present[name] for name in names if name in state.present}
-    there = {name: state.offered[name] for name in names if name in state.offered}
-    renew = state.force and (there or state.source is None)
-    if not renew:  # before a long download
+    where, given = state.offered[place]
+    renew = state.force and (given or state.source is None)
+    if not renew:
         _check_present(state, here)
-    if there:
-        _check_whole(state, names, there)
-        files, origin, note = there, f"{OWN}: {Path(state.source).resolve().name}", ""
+    own = {name: raw for name, raw in here.items() if not is_stand_in(state.records, name, raw)}
+    if not given and (renew or _missing(names, own)):
+        where, given = _find(names, state.folder.parent / place)
+    records = {}
+    if given:
+        _check_whole(names, given, where)
+        files, origin, note = given, f"{OWN}: {where.resolve().name}", ""
+        records = read_records(where)  # simulated there is simulated here
     elif renew or _missing(names, here):
         files, origin, note = make()
     else:
         files, origin, note = here, f"{OWN}: {state.folder.resolve().name}", ""
-    old_records = {}
     if all(here.get(name) == files[name] for name in names if name != LABELS):
-        files, old_records = here | files, state.records  # the same data: labels and entries stay
+        files, records = here | files, state.records  # the same data: labels and entries stay
     if not state.force:
-        _check_kept(state, here, files, origin)
+        _check_kept(state, own, files, origin)
     return {
-        name: (raw, _checked_entry(name, raw, origin, note, old_records, state.facts))
-        for name, raw in files.items()
+        name: (raw, _checked_entry(name, raw, origin, note, records)) for name, raw in files.items()
     }
 
 
@@ -164,7 +169,7 @@ def _missing(names, files):
 def _check_present(state, here):
     """Check each file, and that not just some of a recorded set were changed since."""
     for name, raw in here.items():
-        check_file(name, raw, state.facts)
+        check_file(name, raw)
     recorded = [name for name in here if name in state.records]
     changed = [name for name in recorded if entry_of(state.records, name, here[name]) is None]
     if 0 < len(changed) < len(recorded):
@@ -175,17 +180,17 @@ def _check_present(state, here):
         )
 
 
-def _check_whole(state, names, there):
-    missing = _missing(names, there)
+def _check_whole(names, given, where):
+    missing = _missing(names, given)
     if missing:
         raise ValueError(
-            f"--from {state.source}: expected one whole set, got {', '.join(there)} without "
+            f"{where}: expected one whole set, got {', '.join(given)} without "
             f"{', '.join(missing)}; put all or none of them there"
         )
 
 
-def _check_kept(state, here, files, origin):
-    differing = [name for name in here if here[name] != files.get(name)]
+def _check_kept(state, own, files, origin):
+    differing = [name for name in own if own[name] != files.get(name)]
     if differing:
         raise FileExistsError(
             f"{', '.join(differing)}: expected none in {state.folder}, or the same as of the "
@@ -193,10 +198,10 @@ def _check_kept(state, here, files, origin):
         )
 
 
-def _checked_entry(name, raw, origin, note, old_records, facts):
+def _checked_entry(name, raw, origin, note, records):
     """Check a file and return its entry; that of an unchanged file stays, date and all."""
-    array = check_file(name, raw, facts)
-    return entry_of(old_records, name, raw) or new_entry(name, raw, array, origin, note, facts)
+    array = check_file(name, raw)
+    return entry_of(records, name, raw) or new_entry(name, raw, array, origin, note)
 
 
 def _write(state, chosen):
@@ -210,24 +215,4 @@ def _write(state, chosen):
             text = json.dumps(records, indent=1) + "\n"
             stack.enter_context(replacing(state.folder / RECORD)).write_bytes(text.encode())
         for name in state.present.keys() - chosen.keys():
-            (state.folder / name).unlink()  # labels of a test set that --force replaces
-
-
-def main():
-    """The command line; see README.md."""
-    parser = argparse.ArgumentParser(description="Fill data/ with the lab's files and check them.")
-    parser.add_argument("--dir", type=Path, default=HERE, help="folder to fill")
-    parser.add_argument("--from", type=Path, dest="source", help="folder to take files from")
-    parser.add_argument("--force", action="store_true", help="replace files that are there")
-    parser.add_argument("--simulate", action="store_true", help="do not try the network")
-    parser.add_argument("--url", default=URL, help="address of the UCI HAR archive")
-    args = parser.parse_args()
-    prepare(args.dir, args.source, force=args.force, simulate=args.simulate, url=args.url)
-    print(source_line(args.dir))
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except (ValueError, OSError) as error:
-        sys.exit(f"data/prepare.py: {error}")
+            (state.folder / name).unlink()  # labels of a test set that others replace

@@ -8,14 +8,14 @@ import datetime
 import json
 from pathlib import Path
 
-from data.course import ACTIVITY, SINE, is_authentic, sha256, unlike
+from data.course import FILES, is_authentic, sha256
 
 RECORD = "SOURCE.json"
 SIMULATED = "simulated"  # the origin of what data/simulate.py made
 NEEDED = {"from", "sha256", "authentic"}  # of each entry, by those who read it
 
 
-def new_entry(name, raw, array, origin, note, facts):
+def new_entry(name, raw, array, origin, note):
     """Return the entry of a file of today, whose bytes `raw` were checked and hold `array`."""
     return {
         "from": origin,
@@ -23,7 +23,7 @@ def new_entry(name, raw, array, origin, note, facts):
         "shape": list(array.shape),
         "dtype": str(array.dtype),
         "date": datetime.date.today().isoformat(),
-        "authentic": is_authentic(name, array, facts),
+        "authentic": is_authentic(name, array),
         "note": note,
     }
 
@@ -32,30 +32,22 @@ def read_records(folder):
     """Return SOURCE.json as {file name: entry}; {} where there is none.
 
     Raises:
-        ValueError: it is not what `data/prepare.py` wrote; going on would let simulated files
-            pass for one's own.
+        ValueError: it is not what `prepare` wrote; going on would let simulated files pass for
+            one's own.
     """
     try:
-        records = json.loads((Path(folder) / RECORD).read_bytes())
+        raw = (Path(folder) / RECORD).read_bytes()
     except FileNotFoundError:
         return {}
-    except ValueError as error:
-        raise _unusable(repr(error)) from error
-    if not isinstance(records, dict):
-        raise _unusable(f"{records!r:.40}")
-    for name, entry in records.items():
-        if not isinstance(entry, dict):
-            raise _unusable(f"{entry!r:.40} for {name}")
-        missing = NEEDED - entry.keys()
-        if missing:
-            raise _unusable(f"an entry of {name} without {', '.join(sorted(missing))}")
-    return records
-
-
-def _unusable(came):
-    return ValueError(
-        f"{RECORD}: expected the record that data/prepare.py wrote, got {came}; remove "
-        f"{RECORD} and run data/prepare.py --force, with --from DIR for your own files"
+    try:
+        records = json.loads(raw)
+        if all(entry.keys() >= NEEDED for entry in records.values()):
+            return records
+    except (ValueError, AttributeError):  # no JSON, or no table of tables
+        pass
+    raise ValueError(
+        f"{RECORD}: expected the record that python -m tools data wrote, got {raw[:40]!r}; remove "
+        f"{RECORD} and run python -m tools data --force, with --from DIR for your own files"
     )
 
 
@@ -65,24 +57,31 @@ def entry_of(records, name, raw):
     return entry if entry is not None and entry["sha256"] == sha256(raw) else None
 
 
-def source_line(folder):
-    """One line on where the four files in `folder` came from, for the notebook to print.
+def is_stand_in(records, name, raw):
+    """Whether the file `name` with the bytes `raw` is simulated, as far as `records` say."""
+    entry = entry_of(records, name, raw)
+    return entry is not None and entry["from"] == SIMULATED
+
+
+def stand_ins(folder):
+    """Return the names of those of the course's four files in `folder` that are simulated.
 
     Raises:
-        ValueError: a file is missing or is not the one that `prepare` checked and recorded, so
-            a notebook that prints this line stops where preparing failed (`%run` alone goes on).
+        ValueError: the record cannot be read.
     """
+    folder, records = Path(folder), read_records(folder)
+    there = [name for name in FILES if (folder / name).is_file()]
+    return [name for name in there if is_stand_in(records, name, (folder / name).read_bytes())]
+
+
+def source_line(folder):
+    """Return one line on where the four files that `prepare` put into `folder` came from."""
     records, told = read_records(folder), {}
-    for name in (*ACTIVITY[:3], SINE):
-        path = Path(folder) / name
-        entry = entry_of(records, name, path.read_bytes()) if path.is_file() else None
-        if entry is None:
-            came = "another" if path.is_file() else "none"
-            raise unlike(name, f"the file that data/prepare.py checked in {folder}", came)
-        text = entry["from"]
+    for name in FILES:
+        text = records[name]["from"]
         if text == SIMULATED:
             text = "SIMULATED, not the course's data"
-        elif entry["authentic"]:
+        elif records[name]["authentic"]:
             text += " (recognised as the course's data)"
         told.setdefault(text, []).append(name)
     return "Data: " + "; ".join(f"{', '.join(names)}: {text}" for text, names in told.items())

@@ -13,7 +13,8 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 from tqdm import TqdmWarning, tqdm
 
-from data.course import REAL, check_finite, is_authentic, npy_bytes, unlike
+from data import course
+from data.course import check_finite, is_authentic, npy_bytes, unlike
 from lab.progress import bar_options
 
 UCI = "UCI HAR archive"
@@ -21,15 +22,12 @@ URL = (
     "https://archive.ics.uci.edu/static/public/240/human+activity+recognition+using+smartphones.zip"
 )
 ROOT = "UCI HAR Dataset"  # of the archive; also the name of the archive inside the archive
+TIMEOUT, RETRIES = (5, 30), 2  # seconds to connect, between two pieces; attempts after the first
 MAX_BYTES, MAX_RATIO = 2**29, 100  # unpacked, and per packed byte; the real one: 0.3e9, below 5
 
 
-def download(url, folder, timeout, retries):
+def download(url, folder):
     """Fetch `url` by way of a file in `folder`, with a progress bar, and return its bytes.
-
-    Args:
-        timeout: seconds to connect and between two pieces, one number or a pair.
-        retries: further attempts, after pauses of 1, 2, ... seconds.
 
     Raises:
         requests.RequestException: the server cannot be reached, refuses or breaks off.
@@ -41,16 +39,16 @@ def download(url, folder, timeout, retries):
     pooch.get_logger().setLevel("WARNING")  # its messages would put this machine's paths on show
     print(f"Downloading the {UCI} (about 60 MB) ...")
     fetcher = pooch.create(
-        folder, "", registry={"uci.zip": None}, urls={"uci.zip": url}, retry_if_failed=retries
+        folder, "", registry={"uci.zip": None}, urls={"uci.zip": url}, retry_if_failed=RETRIES
     )
     # pooch sets the total when it knows it, but takes a bar without one for none at all.
     with tqdm(total=1, leave=False, unit="B", unit_scale=True, **bar_options()) as bar:
-        get = pooch.HTTPDownloader(progressbar=bar, timeout=timeout)
+        get = pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT)
         return Path(fetcher.fetch("uci.zip", downloader=get)).read_bytes()
 
 
-def read_archive(raw, facts=REAL):
-    """Read the activity files out of the bytes of UCI HAR's archive and check them by `facts`.
+def read_archive(raw):
+    """Read the activity files out of the bytes of UCI HAR's archive and check them.
 
     Inputs are body acceleration x, y, z (g), then body gyroscope x, y, z (rad/s). Its six
     activities become three: 1 walking is 0; 2, 3 stairs are 1; 4, 5, 6 sitting, standing, lying
@@ -67,18 +65,18 @@ def read_archive(raw, facts=REAL):
     if f"{ROOT}.zip" in archive.namelist():
         archive = _open_zip(_member(archive, f"{ROOT}.zip"))
     arrays, blobs = {}, []
-    for part, rows in (("train", facts.train), ("test", facts.test)):
+    for part, rows in course.WINDOWS.items():
         inputs, labels, found = _read_part(archive, part, rows)
         arrays |= {f"X_{part}.npy": inputs, f"y_{part}.npy": labels}
         blobs += found
     counts = tuple(np.bincount(arrays["y_train.npy"].ravel(), minlength=3).tolist())
-    if counts != facts.label_counts:
-        raise unlike("y_train.txt", f"{facts.label_counts} labels of class 0, 1, 2", counts)
+    if counts != course.LABEL_COUNTS:
+        raise unlike("y_train.txt", f"{course.LABEL_COUNTS} labels of class 0, 1, 2", counts)
     for name in ("y_train.npy", "X_train.npy", "X_test.npy"):
-        if not is_authentic(name, arrays[name], facts):
+        if not is_authentic(name, arrays[name]):
             what = "published order of labels" if name[0] == "y" else "published first values"
             raise unlike(f"{UCI}, {name}", f"the {what}", "others")
-    same = sum(known in found for known, found in zip(facts.blobs, blobs, strict=True))
+    same = sum(known in found for known, found in zip(course.BLOBS, blobs, strict=True))
     files = {name: npy_bytes(array) for name, array in arrays.items()}
     return files, f"{same} of 12 signal files as published"
 

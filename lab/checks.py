@@ -5,8 +5,39 @@ import inspect
 import numpy as np
 
 
+class NotWritten(NotImplementedError):  # noqa: N818 - named for what it says
+    """A part that the student has yet to write; a notebook shows it as one line, no traceback."""
+
+    def __str__(self):
+        return f"not written yet: {super().__str__()}"
+
+    def _render_traceback_(self):  # what IPython shows in place of a traceback
+        return [str(self)]
+
+
 class NotFinite(ValueError):  # noqa: N818 - named for what it says
     """Numbers that are NaN or infinite: of the data, or of a training that diverges."""
+
+
+def check_numbers(name, A, dtype=np.complex128):
+    """Return `A` as an array of a kind of numbers that `dtype` can hold.
+
+    Raises:
+        ValueError: its rows differ in length.
+        TypeError: its dtype cannot be cast to `dtype`.
+    """
+    try:
+        A = np.asarray(A)
+    except ValueError as error:
+        raise ValueError(
+            f"{name}: expected an array, got {error}; give all rows one length"
+        ) from error
+    if A.dtype.kind not in "iufc" or not np.can_cast(A.dtype, dtype, "same_kind"):
+        raise TypeError(
+            f"{name}: expected numbers that fit {np.dtype(dtype).name}, got dtype {A.dtype}; "
+            "convert the array first, for example with .astype(float)"
+        )
+    return A
 
 
 def check_array(name, A, shape, dtype=np.complex128):
@@ -22,18 +53,7 @@ def check_array(name, A, shape, dtype=np.complex128):
         ValueError: wrong rank or length, an empty axis.
         TypeError: the dtype cannot be cast to `dtype`.
     """
-    try:
-        A = np.asarray(A)
-    except ValueError as error:  # rows of unequal length
-        raise ValueError(
-            f"{name}: expected an array of shape {_written(shape)}, got {error}; "
-            "give all rows one length"
-        ) from error
-    if A.dtype.kind not in "iufc" or not np.can_cast(A.dtype, dtype, "same_kind"):
-        raise TypeError(
-            f"{name}: expected numbers that fit {np.dtype(dtype).name}, got dtype {A.dtype}; "
-            "convert the array first, for example with .astype(float)"
-        )
+    A = check_numbers(name, A, dtype)
     if A.ndim != len(shape):
         raise ValueError(
             f"{name}: expected an array of shape {_written(shape)}, got shape {A.shape}; "
@@ -58,7 +78,8 @@ def _written(shape):
 
 
 def check_finite(name, A):
-    """Return `A`, an array; NotFinite, a ValueError, if it holds NaN or infinity."""
+    """Return `A` as an array of numbers; NotFinite, a ValueError, if one is NaN or infinite."""
+    A = check_numbers(name, A)
     if not np.isfinite(A).all():
         raise NotFinite(
             f"{name}: expected finite numbers, got NaN or infinity; clean the data, or lower the "

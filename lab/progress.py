@@ -6,7 +6,7 @@ from tqdm import tqdm
 
 
 def bar_options():
-    """Return tqdm options for one plain line: to stdout, drawn at most twice a second, one width."""
+    """Return tqdm options for one plain line: to stdout, drawn twice a second, of one width."""
     return {"file": sys.stdout, "ascii": " =", "ncols": 96, "mininterval": 0.5}
 
 

@@ -2,9 +2,11 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import nbformat
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,11 +34,21 @@ def check_run(cells):
     assert not [o for cell in cells for o in cell.outputs if o.output_type == "error"]
 
 
-@pytest.fixture(scope="session")
-def lab():
-    """The notebook's own names: `lab.Model` is the class that students hand in."""
-    from types import SimpleNamespace
+def numeric_gradient(f, A, step=1e-5):
+    """Central differences of the scalar f() over every entry of A, which is changed in place."""
+    gradient = np.empty(A.shape)
+    for index in np.ndindex(A.shape):
+        kept, values = A[index], []
+        for A[index] in (kept + step, kept - step):
+            values.append(f())
+        A[index] = kept
+        gradient[index] = (values[0] - values[1]) / (2 * step)
+    return gradient
 
+
+@pytest.fixture(scope="session")
+def notebook():
+    """The notebook's own names: `notebook.Model` is the class that students hand in."""
     from tools.cells import load_cells
 
     return SimpleNamespace(**load_cells("imports", "model"))

@@ -6,11 +6,7 @@ import http.server
 import io
 import json
 import os
-import pickle
 import stat
-import struct
-import subprocess
-import sys
 import threading
 import time
 import zipfile
@@ -22,24 +18,18 @@ import pytest
 
 from data import course, record, uci
 from data import prepare as prep
+from data.course import npy_bytes as npy
+from data.prepare import prepare
 from data.simulate import simulate_activity, sine_waves
-from tools import files
+from tools.__main__ import main as door
 
 ROOT = "UCI HAR Dataset"
 ACTIVITIES = {"train": [5, 4, 1, 3, 2, 6, 5, 1], "test": [6, 1, 2]}  # UCI's numbers
 MERGED = {"train": [2, 2, 0, 1, 1, 2, 2, 0], "test": [2, 0, 1]}
-
-
-def npy(array):
-    file = io.BytesIO()
-    np.save(file, array)
-    return file.getvalue()
-
-
-def make_csv():
-    rows = sine_waves(np.random.default_rng(1))[:, :-1].tolist()
-    lines = [["Id", *range(99)], *([i, *row] for i, row in enumerate(rows, 1))]
-    return "".join(",".join(map(str, line)) + "\n" for line in lines)
+WAVES = sine_waves(np.random.default_rng(1))[:, :-1]
+ROWS = [["Id", *range(99)], *([i, *wave] for i, wave in enumerate(WAVES.tolist(), 1))]
+CSV = "".join(",".join(map(str, row)) + "\n" for row in ROWS)
+X, Y = np.zeros((8, 128, 6), np.float32), np.zeros((8, 1), np.int64)
 
 
 def make_archive():
@@ -53,19 +43,19 @@ def make_archive():
             members[f"{ROOT}/{part}/Inertial Signals/{name}_{part}.txt"] = text
             blobs.append(hashlib.sha1(f"blob {len(text)}\0{text}".encode()).hexdigest())
         members[f"{ROOT}/{part}/y_{part}.txt"] = "".join(f"{label}\n" for label in labels)
-    facts = course.Facts(
-        train=8,
-        test=3,
-        label_counts=(2, 2, 4),
-        label_sha256=hashlib.sha256(np.array(MERGED["train"], "<i8").tobytes()).hexdigest(),
-        first_train=inputs["train"][0, 0],
-        first_test=inputs["test"][0, 0],
-        blobs=tuple(blobs),
-    )
+    facts = {
+        "WINDOWS": {"train": 8, "test": 3},
+        "LABEL_COUNTS": (2, 2, 4),
+        "SHA256": {
+            "y_train.npy": course.sha256(np.array(MERGED["train"], "<i8").tobytes()),
+            "X_test.csv": course.sha256(WAVES.astype("<f8").tobytes()),
+        },
+        "FIRST": {f"X_{part}.npy": values[0, 0] for part, values in inputs.items()},
+        "BLOBS": blobs,
+    }
     return members, facts, inputs
 
 
-CSV = make_csv()
 GOOD, FACTS, INPUTS = make_archive()
 
 
@@ -85,282 +75,215 @@ def serving(body, status=200, missing=0, hang=False):
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):  # noqa: N802, RUF100 - http.server's name
             requests.append(self.path)
-            if hang:
-                done.wait(20)
-                return
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body[: len(body) - missing])
+            if not hang or done.wait(20):
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body[: len(body) - missing])
 
         def log_message(self, *args):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/uci.zip", requests
-    finally:
-        done.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/uci.zip", requests
+        finally:
+            done.set()
+            server.shutdown()
 
 
 @pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
+def small(monkeypatch):
+    """Data of 8 + 3 windows pass for the course's, and stand-ins are as small; no proxy."""
     monkeypatch.setenv("NO_PROXY", "*")
+    for name, value in FACTS.items():
+        monkeypatch.setattr(course, name, value)
+    monkeypatch.setattr(uci, "MAX_BYTES", 2**21)
+    monkeypatch.setattr(prep, "simulate_activity", lambda rng: (X, Y, X[:3], Y[:3]))
 
 
-@pytest.fixture(scope="session")
-def simulated():
-    return simulate_activity(np.random.default_rng(6))
+KAGGLE = "Kaggle or own files: kaggle"
+OWN = {
+    "X_train.npy": npy(INPUTS["train"]),
+    "y_train.npy": npy(np.array(MERGED["train"])[:, None]),
+    "X_test.npy": npy(INPUTS["test"]),
+    "X_test.csv": CSV.encode(),
+}
 
 
-@pytest.fixture
-def quick_simulator(monkeypatch, simulated):
-    monkeypatch.setattr(prep, "simulate_activity", lambda rng: simulated)
+def put(folder, *names):
+    """Put one's own files, all or the named ones, into `folder`, as downloaded from Kaggle."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names or OWN:
+        (folder / name).write_bytes(OWN[name])
+    return folder
 
 
 @pytest.fixture
 def own(tmp_path):
-    """A folder as downloaded from Kaggle, but with few windows: those that FACTS describe."""
-    folder = tmp_path / "kaggle"
-    folder.mkdir()
-    (folder / "X_train.npy").write_bytes(npy(INPUTS["train"]))
-    (folder / "X_test.npy").write_bytes(npy(INPUTS["test"]))
-    (folder / "y_train.npy").write_bytes(npy(np.array(MERGED["train"])[:, None]))
-    (folder / "X_test.csv").write_text(CSV)
-    return folder
+    return put(tmp_path / "kaggle")
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "lab" / "data"
 
 
 def contents(folder):
     return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
 
 
+def origins(folder):
+    return {name: entry["from"] for name, entry in record.source_summary(folder).items()}
+
+
 # Checks of single files
 
 
-X = np.zeros((8, 128, 6), np.float32)
-Y = np.zeros((8, 1), np.int64)
-
-
-def replaced(array, value):
-    array = array.copy()
-    array.flat[5] = value
-    return array
-
-
-def huge_header():
-    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999, 128, 60000), }\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
-
-
-def cell(row, column, value):
-    """X_test.csv with one cell of its text replaced."""
-    lines = [line.split(",") for line in CSV.splitlines()]
-    lines[row][column] = value
-    return "\n".join(map(",".join, lines))
-
-
-BAD = [
+NAN = np.where(INPUTS["train"] > 3, np.nan, X)
+HUGE = npy(X).replace(b"(8, 128, 6), }" + 11 * b" ", b"(99999999, 128, 60000), }")
+LONGER = CSV.replace("\n", ",1\n").replace(",98,1\n", ",98\n")
+FIRST_ROW = f"\n1,{ROWS[1][1]},"
+BAD = [  # what, file, its content, words of the message
     ("empty", "X_train.npy", b"", "whole .npy file"),
-    ("truncated", "X_train.npy", npy(X)[:-9], "whole .npy file"),
     ("cut in the header", "X_train.npy", npy(X)[:40], "whole .npy file"),
-    ("broken header", "X_train.npy", npy(X).replace(b"(8,", b"((8"), "whole .npy file"),
-    ("pickle", "X_train.npy", pickle.dumps(X), "whole .npy file"),
+    ("absurd size", "X_train.npy", HUGE, "whole .npy file"),
     ("objects", "y_train.npy", npy(Y.astype(object)), "Object arrays"),
-    ("other format", "X_train.npy", zipped({"a.npy": npy(X)}), "whole .npy file"),
-    ("absurd size", "X_train.npy", huge_header(), "whole .npy file"),
-    ("rows", "X_train.npy", npy(X[:7]), r"shape \(8, 128, 6\), got \(7, 128, 6\)"),
-    ("train for test", "X_test.npy", npy(X), r"shape \(3, 128, 6\)"),
-    ("channels first", "X_train.npy", npy(X.swapaxes(1, 2)), r"got \(8, 6, 128\)"),
-    ("flat labels", "y_train.npy", npy(Y[:, 0]), r"shape \(8, 1\), got \(8,\)"),
-    ("integers", "X_train.npy", npy(X.astype(int)), "float32 or float64, got dtype int64"),
-    ("half floats", "X_train.npy", npy(X.astype(np.float16)), "got dtype float16"),
-    ("text labels", "y_train.npy", npy(Y.astype(str)), "integer labels"),
+    ("train for test", "X_test.npy", npy(X), r"shape \(3, 128, 6\), got \(8, 128, 6\)"),
+    ("half floats", "X_train.npy", npy(X.astype(np.float16)), "float64, got dtype float16"),
     ("float labels", "y_train.npy", npy(Y * 1.0), "integer labels, got dtype float64"),
-    ("NaN", "X_train.npy", npy(replaced(X, np.nan)), "finite numbers, got 1 NaN"),
-    ("infinite", "X_test.npy", npy(replaced(X[:3], -np.inf)), "finite numbers"),
-    ("label 3", "y_train.npy", npy(replaced(Y, 3)), "labels 0, 1, 2, got 0..3"),
-    ("label -1", "y_test.npy", npy(replaced(Y, -1)[5:]), "labels 0, 1, 2, got -1..0"),
-    ("empty", "X_test.csv", "", "columns Id, 0 ... 98"),
-    ("header only", "X_test.csv", CSV.splitlines()[0], "500 rows below the header, got 0"),
-    ("no header", "X_test.csv", CSV.split("\n", 1)[1], "columns Id, 0 ... 98"),
-    ("missing cell", "X_test.csv", cell(3, 4, ""), "could not convert string ''"),
-    ("short row", "X_test.csv", CSV.rstrip().rsplit(",", 1)[0], "changed from 100 to 99"),
-    ("text", "X_test.csv", cell(3, 4, "abc"), "string 'abc'"),
-    ("NaN", "X_test.csv", cell(3, 4, "nan"), "finite numbers"),
-    ("extra column", "X_test.csv", CSV.replace("\n", ",1\n"), "columns Id, 0 ... 98"),
-    ("extra cell", "X_test.csv", cell(3, 4, "1,2"), "changed from 100 to 101"),
-    ("row lost", "X_test.csv", CSV.rsplit("\n", 2)[0], "500 rows below the header, got 499"),
-    ("row doubled", "X_test.csv", CSV + CSV.splitlines()[-1], "got 501"),
-    ("Id order", "X_test.csv", cell(1, 0, "7"), "Id 1..500 in order"),
-    ("decimal comma", "X_test.csv", cell(3, 4, '"1,5"'), "string '1,5'.*decimal points"),
-    ("Excel", "X_test.csv", CSV.replace(",", ";").replace(".", ","), "split by commas"),
+    ("NaN", "X_train.npy", npy(NAN), r"finite numbers, got \d+ NaN"),
+    ("label 7", "y_train.npy", npy(np.c_[:8]), "labels 0, 1, 2, got 0..7"),
+    ("label -1", "y_test.npy", npy(np.c_[-1:2]), "labels 0, 1, 2, got -1..1"),
+    ("empty", "X_test.csv", b"", "columns Id, 0 ... 98"),
+    ("NaN", "X_test.csv", CSV.replace(FIRST_ROW, "\n1,nan,").encode(), "finite numbers, got 1"),
+    ("Id", "X_test.csv", CSV.replace("\n1,", "\n7,").encode(), "Id 1..500 in order, got Id 7..500"),
+    ("comma", "X_test.csv", CSV.replace(FIRST_ROW, '\n1,"1,5",').encode(), "string '1,5'.*points"),
+    ("last row lost", "X_test.csv", CSV[: CSV.rindex("\n500")].encode(), "500 rows .* got 499"),
+    ("longer rows", "X_test.csv", LONGER.encode(), r"of 100 numbers .* got \(500, 101\)"),
     ("UTF-16", "X_test.csv", CSV.encode("utf-16"), "UTF-8"),
 ]
 
 
 @pytest.mark.parametrize("name, raw, words", [c[1:] for c in BAD], ids=[c[0] for c in BAD])
-@pytest.mark.parametrize("offered", [False, True], ids=["present", "offered"])
-def test_bad_file_is_refused_in_one_sentence(tmp_path, own, name, raw, words, offered):
-    (own / "y_test.npy").write_bytes(npy(Y[:3]))
-    (own / name).write_bytes(raw.encode() if isinstance(raw, str) else raw)
-    before, target = contents(own), tmp_path / "target"
-    folders = (target, own) if offered else (own,)
+def test_bad_file_is_refused_in_one_sentence(name, raw, words):
     with pytest.raises(ValueError, match=f"(?s){name}: .*{words}") as error:
-        prep.prepare(*folders, facts=FACTS)
+        course.check_file(name, raw)
     message = str(error.value)
     assert "expected" in message and "got" in message and course.AGAIN in message
     assert "\n" not in message
-    assert contents(own) == before
-    assert not (offered and contents(target))
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [
-        CSV.encode("utf-8-sig"),
-        CSV.replace("\n", "\r\n").encode(),
-        CSV.replace("\n", "\r\n").encode("utf-8-sig"),
-        CSV.rstrip().encode(),
-    ],
-    ids=["byte-order mark", "Windows line ends", "both", "no last line end"],
-)
-def test_harmless_csv_reads_as_pandas_reads_it(raw):
-    values = course.check_file("X_test.csv", raw)
-    frame = pd.read_csv(io.BytesIO(raw))
-    assert list(frame.columns) == ["Id", *map(str, range(99))]
+@pytest.mark.parametrize("name", OWN)
+def test_a_bad_file_leaves_all_as_it_was(target, own, name):
+    (own / name).write_bytes(b"bad")
+    before = contents(own)
+    for arguments in ((own,), (target, own)):  # as present, as offered
+        with pytest.raises(ValueError, match=name):
+            prepare(*arguments)
+    assert contents(own) == before and not contents(target)
+
+
+@pytest.mark.parametrize("end, code", [("\n", "utf-8"), ("\r\n", "utf-8-sig")])
+def test_harmless_csv_reads_as_pandas_reads_it(end, code):
+    raw = CSV[:-1].replace("\n", end).encode(code)
+    frame, values = pd.read_csv(io.BytesIO(raw)), course.check_file("X_test.csv", raw)
     assert np.allclose(values, frame.iloc[:, 1:], rtol=1e-15, atol=0)
 
 
 # Sources: own files, then the archive, then the simulator
 
 
-def test_from_takes_own_files_and_again_does_nothing(tmp_path, own):
-    target = tmp_path / "target"
-    prep.prepare(target, own, facts=FACTS)
+def test_from_takes_own_files_and_again_does_nothing(target, own):
+    line = prepare(target, own)
+    assert line == f"Data: {', '.join(course.FILES)}: {KAGGLE} (recognised as the course's data)"
     after = contents(target)
-    assert {n: after[n] for n in contents(own)} == contents(own)
-    assert set(after) == {*contents(own), "SOURCE.json"}
+    assert after == OWN | {"SOURCE.json": after["SOURCE.json"]}
     entry = json.loads(after["SOURCE.json"])["X_train.npy"]
     assert entry["sha256"] == hashlib.sha256(after["X_train.npy"]).hexdigest()
-    assert (entry["from"], entry["shape"]) == ("Kaggle or own files: kaggle", [8, 128, 6])
-    assert (entry["dtype"], entry["authentic"]) == ("float32", True)
-    assert str(tmp_path) not in after["SOURCE.json"].decode()
-
+    assert (entry["from"], entry["authentic"], entry["dtype"]) == (KAGGLE, True, "float32")
     stamps = {path: path.stat().st_mtime_ns for path in target.iterdir()}
-    prep.prepare(target, own, facts=FACTS)
-    prep.prepare(target, facts=FACTS)
+    assert prepare(target, own) == prepare(target) == line
     assert {path: path.stat().st_mtime_ns for path in target.iterdir()} == stamps
-    assert record.source_summary(target)["X_train.npy"] == {
-        "from": "Kaggle or own files: kaggle",
-        "sha256": entry["sha256"][:12],
-        "authentic": True,
-    }
-    assert "\n" not in record.source_line(target)
 
 
-def test_from_takes_what_is_there_but_no_part_of_a_set(tmp_path, own):
-    (own / "X_test.npy").unlink()
-    with pytest.raises(ValueError, match=r"without X_test.npy"):
-        prep.prepare(tmp_path / "target", own, facts=FACTS)
-    for name in ("X_train.npy", "y_train.npy"):
+def test_stand_ins_make_room_for_files_in_the_course_folders(target):
+    lab = target.parent
+    prepare(target, simulate=True)
+    before = contents(target)
+    put(lab / "Sinewave", "X_test.csv")
+    put(lab / "Activity data", "X_train.npy", "y_train.npy")
+    with pytest.raises(ValueError, match=r"Activity data: .* without X_test.npy"):
+        prepare(target)
+    assert contents(target) == before
+    put(lab / "Activity data", "X_test.npy")
+    assert prepare(target) == prepare(lab / "elsewhere", lab)
+    activity = dict.fromkeys(course.FILES[:3], "Kaggle or own files: Activity data")
+    assert origins(target) == activity | {"X_test.csv": "Kaggle or own files: Sinewave"}
+    assert record.stand_ins(target) == [] and "y_test.npy" not in contents(target)
+
+
+def test_stand_ins_stay_stand_ins_elsewhere_but_not_with_other_bytes(target, tmp_path):
+    prepare(tmp_path / "old", simulate=True)
+    assert "SIMULATED" in prepare(target, tmp_path / "old")
+    assert record.stand_ins(target) == list(course.FILES)
+    put(target, "X_test.csv")
+    (target / "X_train.npy").unlink()
+    assert record.stand_ins(target) == ["y_train.npy", "X_test.npy"]
+
+
+def test_from_takes_what_is_there(target, own):
+    for name in course.FILES[:3]:
         (own / name).unlink()
     with serving(zipped(GOOD)) as (url, _):
-        prep.prepare(tmp_path / "target", own, facts=FACTS, url=url)
-    origins = {n: e["from"] for n, e in record.source_summary(tmp_path / "target").items()}
-    assert origins.pop("X_test.csv").startswith("Kaggle or own files")
-    assert set(origins.values()) == {"UCI HAR archive"} and len(origins) == 4
+        prepare(target, own, url=url)
+    found = origins(target)
+    assert found.pop("X_test.csv") == KAGGLE
+    assert found == dict.fromkeys(course.ACTIVITY, "UCI HAR archive")
     (own / "X_test.csv").unlink()
     with pytest.raises(FileNotFoundError, match=r"expected some of X_train.npy"):
-        prep.prepare(tmp_path / "target", own, facts=FACTS)
+        prepare(target, own)
 
 
-def test_files_are_kept_without_force(tmp_path, own):
-    target = tmp_path / "target"
-    prep.prepare(target, own, facts=FACTS)
+def test_files_are_kept_without_force(target, own):
+    prepare(target, own)
     (target / "y_test.npy").write_bytes(npy(Y[:3]))
-    prep.prepare(target, own, facts=FACTS)  # of the same set, so they stay
+    prepare(target, own)  # of the same set, so they stay
     before = contents(target)
     (own / "X_train.npy").write_bytes(npy(X))
     with pytest.raises(FileExistsError, match=r"X_train.npy.*--force"):
-        prep.prepare(target, own, facts=FACTS)
+        prepare(target, own)
     assert contents(target) == before
     (own / "X_test.csv").unlink()
-    prep.prepare(target, own, facts=FACTS, force=True)
+    prepare(target, own, force=True)
     after = contents(target)
     assert after["X_train.npy"] == npy(X) and after["X_test.csv"] == before["X_test.csv"]
     assert "y_test.npy" not in after  # they were the labels of the other set
     assert not json.loads(after["SOURCE.json"])["X_train.npy"]["authentic"]
+    (target / "y_train.npy").write_bytes(b"bad, so replaced without a check")
     with serving(zipped(GOOD)) as (url, _):
-        prep.prepare(target, facts=FACTS, url=url, force=True)
-    origins = [entry["from"] for entry in record.source_summary(target).values()]
-    assert origins == ["UCI HAR archive"] * 4 + ["simulated"]
+        prepare(target, url=url, force=True)
+    assert list(origins(target).values()) == ["UCI HAR archive"] * 4 + ["simulated"]
 
 
-def test_force_replaces_a_file_that_is_bad(tmp_path, own):
-    target = tmp_path / "target"
-    target.mkdir()
-    (target / "X_train.npy").write_bytes(b"not an array")
-    (target / "SOURCE.json").write_text("{}")
-    prep.prepare(target, own, facts=FACTS, force=True)
-    assert "kaggle" in record.source_line(target)
-
-
-def test_part_of_a_set_is_completed_only_by_its_own_source(tmp_path):
+def test_part_of_a_set_is_completed_only_by_its_own_source(target):
     with serving(zipped(GOOD)) as (url, _):
-        prep.prepare(tmp_path, facts=FACTS, url=url)
-        whole = contents(tmp_path)
-        (tmp_path / "X_test.npy").unlink()
-        prep.prepare(tmp_path, facts=FACTS, url=url)
-        assert contents(tmp_path) == whole
-        (tmp_path / "X_test.npy").unlink()
-        (tmp_path / "X_train.npy").write_bytes(npy(X))
+        prepare(target, url=url)
+        whole = contents(target)
+        (target / "X_test.npy").unlink()
+        prepare(target, url=url)
+        assert contents(target) == whole
+        (target / "X_train.npy").write_bytes(npy(X))
         with pytest.raises(ValueError, match=r"X_train.npy: expected the set of files"):
-            prep.prepare(tmp_path, facts=FACTS, url=url)
-        (tmp_path / "SOURCE.json").unlink()
-        before = contents(tmp_path)
-        with pytest.raises(FileExistsError, match=r"X_train.npy: expected"):
-            prep.prepare(tmp_path, facts=FACTS, url=url)
-        assert contents(tmp_path) == before
+            prepare(target, url=url)
 
 
-def test_a_file_changed_behind_the_record_is_noticed(tmp_path, own):
-    prep.prepare(own, facts=FACTS)
-    (own / "X_test.npy").write_bytes(npy(X[:3]))
-    with pytest.raises(ValueError, match=r"X_test.npy: expected the file that .* checked"):
-        record.source_line(own)
-    with pytest.raises(ValueError, match=r"X_test.npy: expected the set of files"):
-        prep.prepare(own, facts=FACTS)
-    (own / "X_test.npy").unlink()
-    (own / "SOURCE.json").unlink()
-    with pytest.raises(ValueError, match=r"X_train.npy: expected the file that .* got another"):
-        record.source_line(own)
-
-
-def record_of(**entry):
-    return json.dumps({"X_test.npy": entry})
-
-
-@pytest.mark.parametrize(
-    "text, came",
-    [
-        ("{", "JSONDecodeError"),
-        ("[1]", r"got \[1\]"),
-        ('{"X_test.npy": 1}', "got 1 for X_test.npy"),
-        (record_of(sha256="0", authentic=True), "got an entry of X_test.npy without from"),
-        (record_of(**{"from": "simulated", "authentic": False}), "X_test.npy without sha256"),
-        (record_of(**{"from": "simulated", "sha256": "0"}), "X_test.npy without authentic"),
-        ('{"X_test.npy": {}}', "without authentic, from, sha256"),
-    ],
-)
-def test_a_record_that_cannot_be_read_is_refused(own, text, came):
+@pytest.mark.parametrize("text", ["{", "[1]", '{"a": 1}', '{"a": {"from": "b"}}'])
+def test_a_record_that_cannot_be_read_is_refused(own, text):
     (own / "SOURCE.json").write_text(text)
-    for read in (record.source_summary, record.source_line, lambda f: prep.prepare(f, facts=FACTS)):
-        with pytest.raises(ValueError, match=rf"SOURCE.json: expected the record .*{came}"):
+    for read in (record.source_summary, record.stand_ins, prepare):
+        with pytest.raises(ValueError, match="SOURCE.json: expected the record .* got .*--force"):
             read(own)
     assert (own / "SOURCE.json").read_text() == text
 
@@ -368,50 +291,41 @@ def test_a_record_that_cannot_be_read_is_refused(own, text, came):
 # The archive
 
 
-@pytest.mark.parametrize("ends", ["\n", "\r\n"], ids=["LF", "CRLF"])
 @pytest.mark.parametrize("nested", [False, True], ids=["folder", "zip in zip"])
-def test_archive_of_either_layout(tmp_path, nested, ends):
-    members = {name: text.replace("\n", ends) for name, text in GOOD.items()}
+@pytest.mark.parametrize("old, new, same", [("", "", 12), ("\n", "\r\n", 12), (" ", "  ", 0)])
+def test_archive_of_either_layout(target, nested, old, new, same):
+    members = {name: text.replace(old, new) for name, text in GOOD.items()}
     with serving(zipped(members, nested)) as (url, requests):
-        prep.prepare(tmp_path, url=url, facts=FACTS)
-        prep.prepare(tmp_path, url=url, facts=FACTS)
+        assert prepare(target, url=url) == prepare(target, url=url)
     assert len(requests) == 1
     for part in ("train", "test"):
-        got = np.load(tmp_path / f"X_{part}.npy")
+        got = np.load(target / f"X_{part}.npy")
         assert got.dtype == np.float32 and np.array_equal(got, INPUTS[part])
-        labels = np.load(tmp_path / f"y_{part}.npy")
+        labels = np.load(target / f"y_{part}.npy")
         assert labels.dtype == np.int64 and labels.tolist() == [[c] for c in MERGED[part]]
-    record = json.loads((tmp_path / "SOURCE.json").read_bytes())["X_test.npy"]
-    assert record["note"] == "12 of 12 signal files as published" and record["authentic"]
-    assert len(contents(tmp_path)) == 6  # five files of data, SOURCE.json, nothing temporary
+    entry = json.loads((target / "SOURCE.json").read_bytes())["X_test.npy"]
+    assert entry["note"] == f"{same} of 12 signal files as published" and entry["authentic"]
+    assert len(contents(target)) == 6  # five files of data, SOURCE.json, nothing temporary
 
 
-def link():
-    info = zipfile.ZipInfo("link")
-    info.external_attr = (stat.S_IFLNK | 0o777) << 16
-    return info
-
-
+LINK = zipfile.ZipInfo("link")
+LINK.external_attr = (stat.S_IFLNK | 0o777) << 16
 SIGNAL = f"{ROOT}/train/Inertial Signals/body_gyro_y_train.txt"
 LABEL = f"{ROOT}/train/y_train.txt"
 FIRST = GOOD[SIGNAL].split()[0]
 WRONG = [
     ("zip version 99", zipped(GOOD).replace(b"PK\1\2\x14\3\x14", b"PK\1\2\x14\3\x63"), "whole zip"),
-    ("truncated", zipped(GOOD)[:-30], "a whole zip archive"),
     ("web page", b"<html>log in</html>", "a whole zip archive"),
-    ("inner truncated", zipped({f"{ROOT}.zip": zipped(GOOD)[:-30]}), "a whole zip archive"),
-    ("climbing path", zipped(GOOD | {"../evil.txt": "x"}), r"the path '../evil.txt'"),
-    ("climbing path, Windows", zipped(GOOD | {"a\\..\\..\\evil": "x"}), "inside the archive"),
-    ("climbing path, nested", zipped(GOOD | {"a/../../evil": "x"}, True), "inside the archive"),
+    ("climbing path", zipped(GOOD | {"a\\..\\..\\evil": "x"}, True), "inside the archive"),
     ("absolute path", zipped(GOOD | {"/tmp/evil.txt": "x"}), "inside the archive"),
-    ("drive", zipped(GOOD | {"C:\\evil.txt": "x"}), "inside the archive"),
-    ("link", zipped(GOOD | {link(): "/etc"}), "plain files, got the link 'link'"),
+    ("link", zipped(GOOD | {LINK: "/etc"}), "plain files, got the link 'link'"),
     ("bomb", zipped(GOOD | {"bomb": bytes(2**22)}), "packed at most 100 times"),
+    ("too large", zipped({f"{i}": bytes(2**20) for i in range(3)}), "2097152 bytes unpacked"),
     ("damaged", zipped(GOOD).replace(b"\x50\x4b\x03\x04", b"\x50\x4b\x03\x05"), "a readable file"),
     ("file lost", zipped({n: t for n, t in GOOD.items() if n != SIGNAL}), "body_gyro_y_train"),
     ("line lost", zipped(GOOD | {SIGNAL: GOOD[SIGNAL].split("\n", 1)[1]}), "8 lines of 128"),
     ("value lost", zipped(GOOD | {SIGNAL: GOOD[SIGNAL].rsplit(" ", 1)[0]}), "8 lines of 128"),
-    ("text", zipped(GOOD | {SIGNAL: GOOD[SIGNAL].replace(FIRST, "one")}), "8 lines of 128"),
+    ("two columns", zipped(GOOD | {LABEL: GOOD[LABEL].replace("\n", " 1\n")}), "8 lines of 1 num"),
     ("NaN", zipped(GOOD | {SIGNAL: GOOD[SIGNAL].replace(FIRST, "nan")}), "finite numbers"),
     ("other first value", zipped(GOOD | {SIGNAL: GOOD[SIGNAL].replace(FIRST, "9")}), "first val"),
     ("label 7", zipped(GOOD | {LABEL: GOOD[LABEL].replace("6", "7")}), "activities 1..6"),
@@ -421,78 +335,50 @@ WRONG = [
 
 
 @pytest.mark.parametrize("body, words", [c[1:] for c in WRONG], ids=[c[0] for c in WRONG])
-def test_wrong_archive_is_an_error_and_leaves_nothing(tmp_path, body, words):
-    target = tmp_path / "outer" / "data"
+def test_wrong_archive_is_an_error_and_leaves_nothing(tmp_path, target, body, words):
     with serving(body) as (url, _), pytest.raises(ValueError, match=words) as error:
-        prep.prepare(target, url=url, facts=FACTS)
+        prepare(target, url=url)
     assert "expected" in str(error.value) and "got" in str(error.value)
-    assert not contents(target)
-    assert [p.name for p in tmp_path.rglob("*")] == ["outer", "data"]  # nor beside it
+    assert [p.name for p in tmp_path.rglob("*")] == ["lab", "data"]  # nor beside it
 
 
-def test_archive_of_many_large_files_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(uci, "MAX_BYTES", 10_000)
-    with pytest.raises(ValueError, match="at most 10000 bytes unpacked"):
-        uci.read_archive(zipped(GOOD), FACTS)
-
-
-def test_other_bytes_with_the_right_content_are_taken_and_noted():
-    other = zipped(GOOD | {SIGNAL: GOOD[SIGNAL].replace(" ", "  ")})
-    taken, note = uci.read_archive(other, FACTS)
-    assert note == "11 of 12 signal files as published"
-    assert taken == uci.read_archive(zipped(GOOD), FACTS)[0]
-
-
-FAULTS = {"not found": {"status": 404}, "broken off": {"missing": 99}, "hangs": {"hang": True}}
-
-
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_failed_transfer_falls_back_to_the_simulator(tmp_path, capsys, quick_simulator, fault):
+@pytest.mark.parametrize("failure", [{"status": 404}, {"missing": 99}, {"hang": True}])
+def test_failed_transfer_falls_back_to_the_simulator(target, capsys, monkeypatch, failure):
+    monkeypatch.setattr(uci, "TIMEOUT", 0.2)
+    monkeypatch.setattr(uci, "RETRIES", 1)
     start = time.monotonic()
-    with serving(zipped(GOOD), **fault) as (url, requests):
-        prep.prepare(tmp_path, url=url, timeout=0.2, retries=1)
+    with serving(zipped(GOOD), **failure) as (url, requests):
+        prepare(target, url=url)
     assert len(requests) == 2
     assert time.monotonic() - start < 15  # the server that hangs does so for 20 s
-    check_simulated(tmp_path, capsys)
+    assert "no download of the UCI HAR archive" in capsys.readouterr().out
 
 
-def test_without_network_the_simulator_runs(tmp_path, capsys, quick_simulator):
-    prep.prepare(tmp_path, url="http://127.0.0.1:1/uci.zip", retries=0)  # nothing listens there
-    check_simulated(tmp_path, capsys)
+# The command, the simulator, atomic writing
 
 
-def check_simulated(folder, capsys):
-    assert "NOT the course's data" in capsys.readouterr().out
-    assert "SIMULATED" in record.source_line(folder)
-    assert {entry["from"] for entry in record.source_summary(folder).values()} == {"simulated"}
-    assert len(contents(folder)) == 6
+def test_command_without_network_says_so_and_bad_input_is_one_line(target, capsys, monkeypatch):
+    monkeypatch.setattr(uci, "RETRIES", 0)
+    arguments = ["data", "--dir", str(target)]
+    assert not door([*arguments, "--url", "http://127.0.0.1:1/uci.zip"])  # nothing listens there
+    out = capsys.readouterr().out
+    assert "NOT the course's data" in out
+    line = out.splitlines()[-1]
+    assert line == f"Data: {', '.join(course.FILES)}: SIMULATED, not the course's data"
+    assert not door(arguments) and capsys.readouterr().out == line + "\n"
+    own = str(put(target.parent / "kaggle"))
+    assert not door([*arguments, "--from", own]) and "kaggle" in capsys.readouterr().out
+    with serving(zipped(GOOD)) as (url, _):
+        assert not door([*arguments, "--force", "--url", url])
+    assert "no download" not in capsys.readouterr().out
+    assert not door([*arguments, "--force", "--simulate"]) and "as asked" in capsys.readouterr().out
+    (target / "X_test.csv").write_text("Id\n")
+    message = door(arguments)
+    assert message.startswith("data: X_test.csv: expected") and "\n" not in message
 
 
-# The script, the simulator, atomic writing
-
-
-def test_script_runs_from_anywhere_and_speaks_one_line(tmp_path, own):
-    script = Path(prep.__file__)
-    (own / "X_train.npy").unlink()  # few windows, so only the CSV passes for real
-    for name in ("y_train.npy", "X_test.npy"):
-        (own / name).unlink()
-
-    def run(*args):
-        command = [sys.executable, "-W", "error", str(script), "--dir", "my data", *args]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-
-    first = run("--simulate", "--from", "kaggle")
-    assert first.returncode == 0 and "SIMULATED DATA: as asked for" in first.stdout
-    again = run()
-    assert (again.returncode, again.stderr, again.stdout.count("\n")) == (0, "", 1)
-    assert again.stdout.startswith("Data: ") and "kaggle" in again.stdout
-    (tmp_path / "my data" / "X_test.csv").write_text("Id\n")
-    bad = run()
-    assert bad.returncode == 1 and bad.stderr.startswith("data/prepare.py: X_test.csv: expected")
-    assert bad.stderr.count("\n") == 1
-
-
-def test_simulator_has_the_form_of_the_recordings(simulated):
+def test_simulator_has_the_form_of_the_recordings_and_repeats_itself():
+    simulated = simulate_activity(np.random.default_rng(6))
     for inputs, labels, counts, people in (
         (*simulated[:2], [1226, 2059, 4067], 21),
         (*simulated[2:], [496, 891, 1560], 9),
@@ -501,8 +387,7 @@ def test_simulator_has_the_form_of_the_recordings(simulated):
         assert labels.shape == (sum(counts), 1) and labels.dtype == np.int64
         assert np.isfinite(inputs).all() and np.bincount(labels[:, 0]).tolist() == counts
         change = np.flatnonzero(np.diff(labels[:, 0])) + 1
-        runs = [part[0] for part in np.split(labels[:, 0], change)]
-        assert runs == [2, 0, 1] * 2 * people  # two trials of each volunteer
+        assert labels[[0, *change], 0].tolist() == [2, 0, 1] * 2 * people  # two trials each
         overlap = (inputs[:-1, 64:] == inputs[1:, :64]).all(axis=(1, 2))
         assert np.flatnonzero(~overlap).tolist() == (change - 1).tolist()  # half, within a run
         assert abs(inputs.mean(axis=(0, 1))).max() < 0.02  # gravity-free
@@ -510,60 +395,32 @@ def test_simulator_has_the_form_of_the_recordings(simulated):
     recorded = [[0.23, 0.17, 0.14, 0.51, 0.55, 0.34], [0.32, 0.18, 0.16, 0.65, 0.57, 0.4],
                 [0.024, 0.035, 0.032, 0.078, 0.06, 0.063]]  # fmt: skip
     assert np.allclose(spread, recorded, rtol=0.1)
+    assert all(map(np.array_equal, simulated, simulate_activity(np.random.default_rng(6))))
+    sine = prep._simulate_sine()[0]["X_test.csv"]
+    assert sine == prep._simulate_sine()[0]["X_test.csv"]
+    assert 4.5 < abs(course.check_file("X_test.csv", sine)).max() <= 5
 
 
-def test_simulator_repeats_itself(simulated):
-    again = simulate_activity(np.random.default_rng(6))
-    assert all(map(np.array_equal, simulated, again))
-    (made, *_), (same, *_) = prep._simulate_sine(), prep._simulate_sine()
-    assert made == same
-    waves = course.check_file("X_test.csv", made["X_test.csv"])
-    assert 4.5 < abs(waves).max() <= 5
-
-
-def test_replacing_leaves_the_old_file_on_failure(tmp_path):
-    path = tmp_path / "a.npy"
-    path.write_bytes(b"old")
-
-    def break_off(error):
-        with files.replacing(path) as temporary:
-            temporary.write_bytes(b"half")
-            raise error
-
-    with pytest.raises(KeyboardInterrupt):
-        break_off(KeyboardInterrupt())
-    with pytest.raises(OSError, match=r"expected to write a.npy into .*, got: 9 requested"):
-        break_off(OSError("9 requested and 4 written"))
-    assert contents(tmp_path) == {"a.npy": b"old"}
-    with files.replacing(path) as temporary:
-        np.save(temporary, X)  # keeps the suffix, or save would add one
-    assert contents(tmp_path) == {"a.npy": npy(X)}
-    files.write_text(path, "é\n")
-    assert contents(tmp_path) == {"a.npy": b"\xc3\xa9\n"}
-    with pytest.raises(FileNotFoundError, match="expected to write b into"):
-        files.write_text(tmp_path / "none" / "b", "x")
+FULL = [
+    (Path, "write_bytes", OSError("9 requested and 4 written")),  # as NumPy says it
+    (os, "replace", OSError(28, "No space left on device")),
+]
 
 
 @pytest.mark.parametrize("at", range(5))
-def test_full_disk_writes_nothing_and_a_broken_end_heals(tmp_path, own, monkeypatch, at):
-    target = tmp_path / "target"
+@pytest.mark.parametrize("place, name, error", FULL)
+def test_full_disk_heals(target, own, monkeypatch, place, name, error, at):
+    real, turn = getattr(place, name), iter(range(5))
 
-    def failing(real):
-        turn = iter(range(9))
+    def failing(*args):
+        if next(turn) == at:
+            raise error
+        return real(*args)
 
-        def call(*args):
-            if next(turn) == at:
-                raise OSError(28, "No space left on device")
-            return real(*args)
-
-        return call
-
-    for place, call in ((Path, "write_bytes"), (os, "replace")):
-        with monkeypatch.context() as patch:
-            patch.setattr(place, call, failing(getattr(place, call)))
-            with pytest.raises(OSError, match="got: No space left on device"):
-                prep.prepare(target, own, facts=FACTS)
-        assert len(contents(target)) == (at if call == "replace" else 0)
-    prep.prepare(target, own, facts=FACTS)
-    assert contents(own).items() <= contents(target).items() and len(contents(target)) == 5
-    assert "kaggle" in record.source_line(target)
+    with monkeypatch.context() as patch:
+        patch.setattr(place, name, failing)
+        with pytest.raises(OSError, match="into .*, got: (9 requested|No space left on device)"):
+            prepare(target, own)
+    assert len(contents(target)) == (at if name == "replace" else 0)
+    prepare(target, own)
+    assert OWN.items() <= contents(target).items() and len(contents(target)) == 5

@@ -1,12 +1,16 @@
 """What the notebook's two recipes rest on: its sine waves, features, windows and augmentation."""
 
+import contextlib
+import io
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from tools.cells import load_cells
+from Dense import Dense
+
 from lab.windows import join_windows, rotations
+from tools.cells import load_cells
 
 OFF = {"shift": 0, "pace": 0, "strength": 0, "turn": 0}  # sizes with which `augment` does nothing
 
@@ -73,77 +77,86 @@ def test_own_scale_is_the_largest_absolute_value(recipe):
     np.testing.assert_array_equal(recipe.own_scale(X), [[3.0], [0.5]])
 
 
-@pytest.mark.parametrize(("size", "features", "gain"), [(9, 6, 0.3), (11, 4, 0.7), (99, 13, 0.03)])
-def test_whitened_steps_vary_equally(recipe, monkeypatch, size, features, gain):
-    """On the sequences it was fitted on: second moment gain^2 along each direction, 0 across."""
-    drawn = recipe.sine_waves(700, np.random.default_rng(5))
-    monkeypatch.setitem(recipe.whitening.__globals__, "sine_waves", lambda *_: drawn)
-    basis = recipe.whitening(size, features, gain)
-    assert basis.shape == (size, features)
-    steps = (drawn[0] / np.abs(drawn[0]).max(axis=1, keepdims=True)).reshape(-1, size)
-    whitened = steps @ basis
-    moments = whitened.T @ whitened / len(steps)
-    np.testing.assert_allclose(moments, gain**2 * np.eye(features), atol=1e-4 * gain**2)
-
-
-@pytest.mark.parametrize(("size", "features"), [(9, 6), (9, 2), (99, 13)])
-def test_whitening_leaves_out_the_tiniest_axes(recipe, monkeypatch, size, features):
-    """What the kept directions miss is as little as any `features` directions can miss."""
-    drawn = recipe.sine_waves(700, np.random.default_rng(6))
-    monkeypatch.setitem(recipe.whitening.__globals__, "sine_waves", lambda *_: drawn)
-    kept, _ = np.linalg.qr(recipe.whitening(size, features, 1))
-    steps = (drawn[0] / np.abs(drawn[0]).max(axis=1, keepdims=True)).reshape(-1, size)
-    missed = np.linalg.norm(steps - steps @ kept @ kept.T)
-    least = np.linalg.norm(np.linalg.svd(steps, compute_uv=False)[features:])
+@pytest.mark.parametrize(("count", "gain"), [(3, 0.3), (7, 1.0)])
+def test_whitened_rows_vary_equally_along_the_largest_axes(recipe, count, gain):
+    """Second moment gain^2 along each direction, 0 across; none misses less than these."""
+    rng = np.random.default_rng(5)
+    rows = rng.normal(size=(400, 9)) * 10.0 ** -np.arange(9) @ rng.normal(size=(9, 9))
+    basis = recipe.whitening(rows, count, gain)
+    assert basis.shape == (9, count)
+    moments = (rows @ basis).T @ (rows @ basis) / len(rows)
+    np.testing.assert_allclose(moments, gain**2 * np.eye(count), atol=1e-4 * gain**2)
+    kept, _ = np.linalg.qr(basis)
+    missed = np.linalg.norm(rows - rows @ kept @ kept.T)
+    least = np.linalg.norm(np.linalg.svd(rows, compute_uv=False)[count:])
     assert missed == pytest.approx(least, rel=1e-3)
 
 
-def test_recipes_bases_have_the_texts_sizes_and_gains(recipe):
-    """Six of nine values at gain 0.3, twenty of 99 at 0.03, on fresh sequences too."""
+def test_inputs_have_the_texts_sizes_and_gains(recipe):
+    """99 raw values, 26 whitened ones, or 11 steps of 6 at gain 0.3, on fresh sequences too."""
     X, _ = recipe.sine_waves(3000, np.random.default_rng(7))
-    for basis, shape, gain in (
-        (recipe.RNN_BASIS, (9, 6), 0.3),
-        (recipe.DENSE_BASIS, (99, 20), 0.03),
-    ):
-        assert basis.shape == shape
-        moments = (recipe.sine_steps(X, basis).astype(float) ** 2).mean(axis=(0, 1))
-        np.testing.assert_allclose(moments, gain**2, rtol=0.25)
+    for inputs, shape, gain in ((recipe.sine_row, (26,), 1), (recipe.sine_steps, (11, 6), 0.3)):
+        found = inputs(X)
+        assert found.shape == (3000, *shape)
+        assert found.dtype == np.float32
+        assert (found.astype(float) ** 2).mean() == pytest.approx(gain**2, rel=0.1)
+    np.testing.assert_allclose(recipe.raw_row(X), X / np.abs(X).max(axis=1, keepdims=True))
+    np.testing.assert_array_equal(recipe.raw_steps(X), recipe.raw_row(X)[:, :, np.newaxis])
 
 
 def test_sine_steps_are_scaled_values_times_the_basis(recipe):
     """Step s is the values 9 s .. 9 s + 8 in the sequence's own scale, times the basis."""
-    rng = np.random.default_rng(8)
-    X, basis = rng.normal(size=(5, 99)), rng.normal(size=(9, 4))
-    steps = recipe.sine_steps(X, basis)
-    assert steps.shape == (5, 11, 4)
-    assert steps.dtype == np.float32
+    X = np.random.default_rng(8).normal(size=(5, 99))
+    steps = recipe.sine_steps(X)
     for n, s in np.ndindex(5, 11):
-        expected = X[n, 9 * s : 9 * s + 9] / np.abs(X[n]).max() @ basis
-        np.testing.assert_allclose(steps[n, s], expected, rtol=1e-5, atol=1e-6)
+        expected = X[n, 9 * s : 9 * s + 9] / np.abs(X[n]).max() @ recipe.RNN_BASIS
+        largest = np.abs(recipe.RNN_BASIS).sum(axis=0)
+        assert (np.abs(steps[n, s] - expected) <= 1e-6 * largest).all()
 
 
-def test_prediction_is_the_models_output_in_the_sequences_scale(recipe):
-    rng = np.random.default_rng(9)
-    X, basis = rng.normal(size=(5, 99)), rng.normal(size=(9, 4))
-    model = SimpleNamespace(predict=lambda steps: steps[:, -1, 2:3])
-    expected = X[:, -9:] @ basis[:, 2:3]  # divided by the scale and multiplied by it again
-    np.testing.assert_allclose(recipe.predict_sine(model, basis, X), expected, rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize(("build", "basis"), [("rnn", "RNN_BASIS"), ("dense", "DENSE_BASIS")])
-def test_a_louder_wave_is_predicted_louder(recipe, build, basis):
+@pytest.mark.parametrize(
+    ("build", "inputs"),
+    [
+        ("raw_dense", "raw_row"),
+        ("raw_rnn", "raw_steps"),
+        ("sine_dense", "sine_row"),
+        ("sine_rnn", "sine_steps"),
+    ],
+)
+def test_a_louder_wave_is_predicted_louder(recipe, build, inputs):
     """Multiplying sequences by positive numbers multiplies their predictions by the same."""
     rng = np.random.default_rng(10)
-    model = getattr(recipe, f"build_sine_{build}")(2)
+    model, inputs = getattr(recipe, f"build_{build}")(2), getattr(recipe, inputs)
     for W in model.weights():
         W[:] = rng.normal(0, 0.3, W.shape)
     X, _ = recipe.sine_waves(6, rng)
     factors = rng.uniform(0.01, 30, (6, 1))
-    basis = getattr(recipe, basis)
-    plain, louder = (recipe.predict_sine(model, basis, A) for A in (X, factors * X))
+    plain, louder = (recipe.predict_sine(model, inputs, A) for A in (X, factors * X))
     assert plain.shape == (6, 1)
     assert (np.abs(plain) > 1e-3).all()
     np.testing.assert_allclose(louder, factors * plain, rtol=1e-4)
+
+
+def test_whitened_states_are_the_rnns_and_equal_in_size(recipe):
+    model = recipe.build_sine_rnn(3)
+    front = recipe.whitened_states(model, count=5)
+    found = front.predict(recipe.sine_steps(recipe.X_fit)).astype(float)
+    np.testing.assert_allclose(found.T @ found / len(found), np.eye(5), atol=2e-3)
+    assert front.layers[0] is model.layers[0]
+    assert {W.dtype for W in front.weights()} == {np.dtype(np.float32)}
+
+
+def test_only_the_readout_learns(recipe):
+    front = recipe.whitened_states(recipe.build_sine_rnn(3))
+    before = [W.copy() for W in front.weights()]
+    with contextlib.redirect_stdout(io.StringIO()):
+        model = recipe.train_readout(front, 1, seed=4)
+    *kept, W, b = model.weights()
+    for mine, same in zip(kept, before, strict=True):
+        np.testing.assert_array_equal(mine, same)
+    assert W.shape == (40, 1)
+    assert (Dense(40, 1, 4).parameters["W"] != W).all()
+    assert b != 0
 
 
 def test_percentage_errors_by_hand(recipe):
@@ -160,17 +173,16 @@ def test_cosine_falls_from_one_to_zero(recipe):
 
 
 def test_every_sine_epoch_is_drawn_anew_with_targets_in_own_scale(recipe):
-    """An epoch's data are 2,000 waves of the generator it is given, both divided by own scale."""
+    """An epoch's data are 2,000 waves of the generator it is given, the target in own scale."""
     asked = {}
     model = SimpleNamespace(train=lambda *_, **options: asked.update(options))
-    basis = np.random.default_rng(11).normal(size=(9, 4))
-    recipe.train_sine(model, basis, 0.1, seed=3)
+    recipe.train_sine(model, lambda X: 3 * X, 0.1, 7, seed=3)
     X, y = recipe.sine_waves(2000, np.random.default_rng(12))
-    steps, targets = asked["epoch_data"](np.random.default_rng(12))
-    np.testing.assert_array_equal(steps, recipe.sine_steps(X, basis))
+    found, targets = asked["epoch_data"](np.random.default_rng(12))
+    np.testing.assert_array_equal(found, 3 * X)
     np.testing.assert_allclose(targets, y / np.abs(X).max(axis=1, keepdims=True), rtol=1e-6)
     assert targets.dtype == np.float32
-    assert asked["seed"] == 3
+    assert (asked["seed"], asked["learning_rate"], asked["epochs"]) == (3, 0.1, 7)
 
 
 # Activity: volunteers and features
@@ -451,15 +463,11 @@ def kinds(model):
 
 def test_models_have_the_layers_of_the_text(recipe):
     dense, rnn = recipe.build_sine_dense(1), recipe.build_sine_rnn(1)
-    assert kinds(dense) == [
-        ("Flatten",),
-        ("Dense", 20, 790),
-        ("Activation", "tanh"),
-        ("Dense", 790, 1),
-    ]
+    assert kinds(dense) == [("Dense", 26, 1), ("Activation", "linear")]
     assert kinds(rnn) == [("RNN", 6, 128), ("Dense", 128, 1)]
-    for model in (dense, rnn):
-        assert sum(W.size for W in model.weights()) == pytest.approx(17_400, abs=50)
+    relu = [("Dense", 99, 170), ("Activation", "relu"), ("Dense", 170, 1)]
+    assert kinds(recipe.build_raw_dense(1)) == relu
+    assert kinds(recipe.build_raw_rnn(1)) == [("RNN", 1, 32), ("Dense", 32, 1)]
     activity = recipe.build_activity(1)
     assert kinds(activity) == [
         ("RNN", 48, 64),
@@ -476,14 +484,11 @@ def test_models_have_the_layers_of_the_text(recipe):
         assert {W.dtype for W in model.weights()} == {np.dtype(np.float32)}
 
 
-def test_the_sine_rnn_starts_as_the_course_or_orthogonal(recipe):
-    Wh = recipe.build_sine_rnn(2).layers[0].Wh
-    assert Wh.std() == pytest.approx(0.01, rel=0.05)
-    Wh = recipe.build_sine_rnn(2, init="orthogonal").layers[0].Wh
-    np.testing.assert_allclose(Wh @ Wh.T, np.eye(128), atol=1e-5)
+def test_the_sine_rnn_starts_as_the_course(recipe):
+    assert recipe.build_sine_rnn(2).layers[0].Wh.std() == pytest.approx(0.01, rel=0.05)
 
 
-@pytest.mark.parametrize("build", ["build_sine_dense", "build_sine_rnn", "build_activity"])
+@pytest.mark.parametrize("build", ["build_raw_rnn", "build_sine_rnn", "build_activity"])
 def test_seeds_decide_the_initial_weights(recipe, build):
     """The same seed gives the same model; in five models no two layers of a kind share a seed."""
     first, again, *others = (getattr(recipe, build)(seed) for seed in (1, 1, 2, 3, 4, 5))
@@ -505,7 +510,7 @@ def test_prediction_is_the_mean_of_the_models_probabilities(recipe):
     assert probabilities.shape == (5, 3)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     steps = recipe.to_steps(X, scale)
-    each = [model.forward(steps, training=False) for model in models]
+    each = [model.forward(steps) for model in models]
     np.testing.assert_allclose(probabilities, (each[0] + each[1] + each[2]) / 3, atol=1e-6)
     assert all(np.abs(probabilities - one).max() > 0.01 for one in each)
 

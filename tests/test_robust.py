@@ -135,15 +135,15 @@ import sys
 from types import SimpleNamespace
 import numpy as np
 from tools.cells import load_cells
-lab = SimpleNamespace(**load_cells("imports", "model", "sine", "activity"))
-model = lab.build_sine_rnn(1)
-lab.train_sine(model, lab.RNN_BASIS, 0.15, epochs=3)
-X, _ = lab.sine_waves(500, np.random.default_rng(5))
+book = SimpleNamespace(**load_cells("imports", "model", "sine", "activity"))
+model = book.build_sine_rnn(1)
+book.train_sine(model, book.RNN_BASIS, 0.15, epochs=3)
+X, _ = book.sine_waves(500, np.random.default_rng(5))
 rng = np.random.default_rng(6)
 windows, y = rng.normal(size=(640, 128, 6)).astype(np.float32), rng.integers(0, 3, 640)
-other = lab.train_activity(windows, y, np.ones(6), 0, epochs=2)
-np.savez(sys.argv[1], sine=lab.predict_sine(model, lab.RNN_BASIS, X),
-         classes=lab.predict_activity([other], windows, np.ones(6)).argmax(axis=1))
+other = book.train_activity(windows, y, np.ones(6), 0, epochs=2)
+np.savez(sys.argv[1], sine=book.predict_sine(model, book.RNN_BASIS, X),
+         classes=book.predict_activity([other], windows, np.ones(6)).argmax(axis=1))
 """
 
 

@@ -9,10 +9,13 @@ NOTEBOOK = Path(__file__).resolve().parent.parent / "Lab6.ipynb"
 def load_cells(*tags, path=NOTEBOOK):
     """Run the notebook's code cells that carry one of `tags`; return their names as a dict.
 
+    Args:
+        path: pathlib.Path of the notebook.
+
     Raises:
         ValueError: no cell has one of the tags.
     """
-    cells = json.loads(Path(path).read_text("utf-8"))["cells"]
+    cells = json.loads(path.read_text("utf-8"))["cells"]
     namespace = {}
     for tag in tags:
         sources = [

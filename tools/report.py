@@ -1,6 +1,6 @@
 """The one-page report: the course's three questions, answered from outputs/results.json.
 
-    python -m tools.report [--name "Ada Lovelace"] [--number 112062000]
+    python -m tools report [--name "Ada Lovelace"] [--number 112062000]
 
 Every number on the page is computed here from the results file, and a sentence whose truth hangs
 on numbers is chosen by them; `report.typ` sets the page. Equal results give an equal file.
@@ -13,11 +13,11 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import typst
 
-from tools import plots, program
-from lab.files import replacing
+from lab import plots
+from lab.files import OUTPUTS, read_results, replacing
 from tools.grading.submission import REPORT, count_pages
-from tools.cells import OUTPUTS, load_results
 
 TEMPLATE = Path(__file__).with_name("report.typ")
 SECTIONS = ("sine", "stack", "hidden", "source")
@@ -256,7 +256,7 @@ def page(results, name="", number=""):
     if lacking:
         raise ValueError(
             f"results.json: expected {', '.join(SECTIONS)}, got no {', '.join(lacking)}; "
-            "run python -m tools.evidence"
+            "run python -m tools experiments"
         )
     style = {"svg.fonttype": "path", "font.size": 8, "axes.titlesize": 8}
     with plt.rc_context():
@@ -277,45 +277,33 @@ def page(results, name="", number=""):
     }
 
 
-def render(content, kind="pdf", **options):
-    """Return the page as bytes; the same bytes for the same content."""
-    try:
-        import typst
-    except ImportError as error:
-        raise ImportError(
-            "report: expected the package typst, found none; "
-            "run pip install -r requirements-dev.txt"
-        ) from error
-    return typst.compile(
-        TEMPLATE,
-        format=kind,
-        ignore_system_fonts=True,
-        sys_inputs={"page": json.dumps(content)},
-        timestamp=0,
-        **options,
-    )
+def render(content):
+    """Return the page as the bytes of a PDF; the same bytes for the same content."""
+    inputs = {"page": json.dumps(content)}
+    return typst.compile(TEMPLATE, ignore_system_fonts=True, sys_inputs=inputs)
 
 
-def write_report(results_path, path, name="", number=""):
-    """Write the PDF to `path` from the results file; atomically."""
-    results = load_results(results_path)
-    with replacing(path) as temporary:
-        temporary.write_bytes(render(page(results, name, number)))
+def write_report(folder, name="", number=""):
+    """Write the report into `folder` from its results.json; return the path of the PDF.
+
+    Raises:
+        ValueError: there are no results, one is missing, or the page is too full.
+    """
+    content = page(read_results(folder=folder), name, number)
+    with replacing(folder / REPORT) as temporary:
+        temporary.write_bytes(render(content))
         pages = count_pages(temporary)
         if pages != 1:
             raise ValueError(f"report: expected one page, got {pages}; shorten report.typ")
+    return folder / REPORT
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(argv):
+    parser = argparse.ArgumentParser(
+        prog="python -m tools report", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--name", default="", help="your name, for the page's head")
     parser.add_argument("--number", default="", help="your student number")
     parser.add_argument("--output-dir", type=Path, default=OUTPUTS)
-    args = parser.parse_args()
-    path = args.output_dir / REPORT
-    write_report(args.output_dir / "results.json", path, args.name, args.number)
-    print(path)
-
-
-if __name__ == "__main__":
-    program.run(main)
+    args = parser.parse_args(argv)
+    print(write_report(args.output_dir, args.name, args.number))

@@ -1,7 +1,7 @@
 """Run the notebook from a clean kernel and save it with its output, in place.
 
-    python -m tools.run                               the hand-in
-    python -m tools.run --quick --to quick.ipynb      a try-out that leaves the hand-in alone
+    python -m tools run                               the hand-in
+    python -m tools run --quick --to quick.ipynb      a try-out that leaves the hand-in alone
 
 A run that fails leaves the notebook as it was. The saved file has no timestamps and no machine's
 metadata, so that two runs differ only where results do. The hand-in is also saved as
@@ -14,9 +14,9 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from lab.files import write_text
+from lab.files import OUTPUTS, write_text
+from tools.cells import NOTEBOOK
 from tools.html import to_html
-from tools.cells import NOTEBOOK, OUTPUTS
 
 TIMEOUT = 1200  # seconds for one cell; a dead kernel is reported at once
 
@@ -62,13 +62,15 @@ def _injected(parameters):
     return nbformat.v4.new_code_cell(source, metadata={"tags": ["injected-parameters"]})
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(argv):
+    parser = argparse.ArgumentParser(
+        prog="python -m tools run", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--quick", action="store_true", help="far less training")
     parser.add_argument("--data-dir", help="folder of the data, instead of data/")
     parser.add_argument("--output-dir", help="folder of the results, instead of outputs/")
     parser.add_argument("--to", type=Path, help="save the executed notebook there")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     names = {"QUICK": args.quick, "DATA_DIR": args.data_dir, "OUTPUT_DIR": args.output_dir}
     given = {name: value for name, value in names.items() if value}
     if given and args.to is None:
@@ -80,7 +82,3 @@ def main():
     if args.to is None:
         write_text(OUTPUTS / "Lab6.html", to_html(notebook))
     print(f"{args.to or NOTEBOOK.name}: {len(notebook.cells)} cells run")
-
-
-if __name__ == "__main__":
-    main()

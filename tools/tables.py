@@ -1,19 +1,18 @@
 """Fill the result tables of the READMEs from the results files, so that no figure is typed.
 
-python -m tools.tables
+python -m tools tables
 """
 
-import json
+import argparse
 import re
 from pathlib import Path
 
 import numpy as np
 
-from tools import program
-from lab.files import write_text
-from tools.cells import OUTPUTS, load_results
+from lab.files import read_results, write_text
 
-ROOT = Path(__file__).resolve().parent.parent
+TOOLS = Path(__file__).resolve().parent
+SIGNS = {"least": ">= ", "most": "<= ", "each": "each >= "}  # of a target for a ratio's mean
 
 
 def results_table(results):
@@ -63,7 +62,7 @@ def _seeds(values, unit):
 
 
 def speed_tables(results):
-    """Return the benchmark's tables, Markdown, from the contents of benchmarks/results.json."""
+    """Return the benchmark's tables, Markdown, from the contents of tools/speed/results.json."""
     parts = []
     for dtype, rows in results["milliseconds"].items():
         engines = list(next(iter(rows.values())))
@@ -74,7 +73,7 @@ def speed_tables(results):
         parts.append("")
     parts += ["| ratio | mean | smallest | largest | target |", "|:--|--:|--:|--:|:--|"]
     for name, r in results["ratios"].items():
-        cells = f"{r['mean']:.2f} | {r['min']:.2f} | {r['max']:.2f} | {_judged(r)}"
+        cells = f"{r['mean']:.2f} | {r['min']:.2f} | {r['max']:.2f} | {_judged(**r)}"
         parts.append(f"| {name} | {cells} |")
     parts += ["", "| N | T | ms per step | MB kept |", "|--:|--:|--:|--:|"]
     parts += ["| " + " | ".join(map(str, row)) + " |" for row in results["growth"]]
@@ -86,16 +85,14 @@ def speed_tables(results):
     return "\n".join(parts)
 
 
-def _judged(ratio):
+def _judged(mean, min, max, target):
     """Return a ratio's target, such as ">= 3.5, each >= 1", and whether it was met."""
-    if ratio["target"] == "none":
+    if not target:
         return "none"
-    for part in ratio["target"].split(", "):
-        value = ratio["min"] if part.startswith("each") else ratio["mean"]
-        sign, bound = part.removeprefix("each ").split()
-        if not (value <= float(bound) if sign == "<=" else value >= float(bound)):
-            return f"{ratio['target']}: missed"
-    return f"{ratio['target']}: met"
+    in_mean = target.get("least", 0) <= mean <= target.get("most", np.inf)
+    met = in_mean and min >= target.get("each", 0)
+    said = ", ".join(f"{SIGNS[kind]}{bound:g}" for kind, bound in target.items())
+    return f"{said}: {'met' if met else 'missed'}"
 
 
 def fill(path, table):
@@ -110,11 +107,9 @@ def fill(path, table):
     write_text(path, f"{before}<!-- results -->\n{table}\n<!-- /results -->{after}")
 
 
-def main():
-    fill(ROOT / "README.md", results_table(load_results(OUTPUTS / "results.json")))
-    speed = json.loads((ROOT / "benchmarks" / "results.json").read_text("utf-8"))
-    fill(ROOT / "benchmarks" / "README.md", speed_tables(speed))
-
-
-if __name__ == "__main__":
-    program.run(main)
+def main(argv):
+    argparse.ArgumentParser(
+        prog="python -m tools tables", description=__doc__.splitlines()[0]
+    ).parse_args(argv)
+    fill(TOOLS.parent / "README.md", results_table(read_results()))
+    fill(TOOLS / "speed" / "README.md", speed_tables(read_results(folder=TOOLS / "speed")))

@@ -1,20 +1,19 @@
 """Make the student's starting point from the solved lab: template/, with the solutions blanked.
 
-    python -m tools.make_template
+    python -m tools template
 
 What stands between the course's two markers becomes a hint of how many lines it was; outputs are
 cleared; everything else stays as it is.
 """
 
+import argparse
 import re
-from pathlib import Path
 
 import nbformat
 
-from tools import program
 from lab.files import write_text
-from tools.grading.submission import LAYERS
 from tools.cells import NOTEBOOK
+from tools.grading.submission import LAYERS
 
 FOLDER = NOTEBOOK.parent / "template"
 PART = re.compile(
@@ -49,25 +48,23 @@ def _hint(part):
     return f"{part['start']}{part['indent']}{hint}\n{part['indent']}{todo}\n{part['end']}"
 
 
-def template(root=NOTEBOOK.parent):
-    """Return the template of the lab in the folder `root`, as {file name: text}."""
-    root = Path(root)
-    notebook = nbformat.read(root / NOTEBOOK.name, 4)
+def template():
+    """Return the template of the lab as {file name: text}."""
+    notebook = nbformat.read(NOTEBOOK, 4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.source, cell.outputs, cell.execution_count = blanked(cell.source), [], None
-    modules = {f"{name}.py": (root / f"{name}.py").read_text("utf-8") for name in LAYERS}
+    modules = {f"{name}.py": NOTEBOOK.with_name(f"{name}.py").read_text("utf-8") for name in LAYERS}
     return {"Lab6_template.ipynb": nbformat.writes(notebook) + "\n"} | {
         name: blanked(source) for name, source in modules.items()
     }
 
 
-def main():
+def main(argv):
+    argparse.ArgumentParser(
+        prog="python -m tools template", description=__doc__.splitlines()[0]
+    ).parse_args(argv)
     FOLDER.mkdir(exist_ok=True)
     for name, text in template().items():
         write_text(FOLDER / name, text)
         print(FOLDER.name, name, text.count("NotImplementedError"), "parts to write")
-
-
-if __name__ == "__main__":
-    program.run(main)

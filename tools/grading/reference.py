@@ -1,9 +1,13 @@
-"""The course's layers once more, one sample and one timestep at a time, sharing no code."""
+"""The reference implementation: the course's layers, one sample and one timestep at a time.
+
+It shares no code with the layers and their checks, so that one mistake cannot be in both.
+"""
 
 import numpy as np
 
 
 def rnn_weights(D, H, seed=1):
+    """The initial Wx (H, D), Wh (H, H) and bh (H, 1) of RNN(D, H, seed), float64."""
     np.random.seed(seed)
     Wx = 0.01 * np.random.randn(H, D)
     Wh = 0.01 * np.random.randn(H, H)
@@ -11,13 +15,14 @@ def rnn_weights(D, H, seed=1):
 
 
 def dense_weights(n_x, n_y, seed=1):
+    """The initial W (n_x, n_y) and b (1, n_y) of Dense(n_x, n_y, seed), float64."""
     np.random.seed(seed)
     s = (6 / (n_x + n_y)) ** 0.5
     return np.random.uniform(-s, s, (n_y, n_x)).T, np.zeros((1, n_y))
 
 
 def rnn_forward(Wx, Wh, bh, X):
-    """All states of every sample: list of N lists of T + 1 vectors, h_0 first."""
+    """All states of every sample: list of N lists of T + 1 vectors (H,), h_0 first."""
     runs = []
     for x_sequence in X:
         states = [np.zeros(len(Wh))]
@@ -54,38 +59,31 @@ def last_only(dH, T):
 
 
 def graded(seed):
-    """The four graded checks for one seed, as in `Lab6_outputs.npy`."""
+    """The four graded checks for one seed, as in `Lab6_outputs.npy`: {check: {key: figure}}."""
     Wx, Wh, bh = rnn_weights(5, 3)
-    checks = {
+    np.random.seed(seed)
+    X, dH = np.random.randn(2, 4, 5), np.random.randn(2, 3)
+    runs = rnn_forward(Wx, Wh, bh, X)
+    output = np.array([states[-1] for states in runs])
+    dWx, dWh, dbh, _, dh0 = rnn_backward(Wx, Wh, X, runs, last_only(dH, 4))
+    return {
         "RNN_initialization": {
             "Wx_shape": Wx.shape,
             "Wh_shape": Wh.shape,
             "bh_shape": bh.shape,
-        }
+        },
+        "RNN_forward": _with_shapes(X=X, Output=output),
+        "RNN_backward": _with_shapes(dH=dH, dL_dX=dh0, dL_dWx=dWx, dL_dWh=dWh, dL_dbh=dbh),
+        "Model_class": _model_class(seed),
     }
-    np.random.seed(seed)
-    X = np.random.randn(2, 4, 5)
-    dH = np.random.randn(2, 3)
-    runs = rnn_forward(Wx, Wh, bh, X)
-    output = np.array([states[-1] for states in runs])
-    checks["RNN_forward"] = {
-        "X_shape": X.shape,
-        "X": X,
-        "Output_shape": output.shape,
-        "Output": output,
-    }
-    dWx, dWh, dbh, _, dh0 = rnn_backward(Wx, Wh, X, runs, last_only(dH, 4))
-    checks["RNN_backward"] = {}
-    for name, value in (
-        ("dH", dH),
-        ("dL_dX", dh0),
-        ("dL_dWx", dWx),
-        ("dL_dWh", dWh),
-        ("dL_dbh", dbh),
-    ):
-        checks["RNN_backward"] |= {f"{name}_shape": value.shape, name: value}
-    checks["Model_class"] = _model_class(seed)
-    return checks
+
+
+def _with_shapes(**arrays):
+    """{"A_shape": shape of A, "A": A, ...}."""
+    entries = {}
+    for name, A in arrays.items():
+        entries |= {f"{name}_shape": A.shape, name: A}
+    return entries
 
 
 def _model_class(seed):

@@ -1,12 +1,11 @@
 """The score card: the course's rubric, line by line, for one hand-in or for a folder of them.
 
-    python -m tools.score [FOLDER] [--json]      one hand-in; default: outputs/ and the notebook
-    python -m tools.score --batch FOLDER         each folder in it; marks go to FOLDER/marks.csv
+    python -m tools score [FOLDER] [--json]      one hand-in; default: outputs/ and the notebook
+    python -m tools score --batch FOLDER         each folder in it; marks go to FOLDER/marks.csv
 
-Graded figures are computed anew by `tools/naive.py`, and the sine answers are held against the
-true continuation: the test sequences are noise-free sinusoids, so their next value follows from
-the ones before. No model and no prediction uses this module. The exit status is 0 when everything
-that can be earned on this computer is earned.
+Graded figures are computed anew by the reference implementation, and the sine answers are held
+against the exact continuation. The exit status is 0 when everything that can be earned on this
+computer is earned.
 """
 
 import argparse
@@ -22,12 +21,13 @@ import numpy as np
 
 from data import course
 from data.record import SIMULATED, entry_of, read_records
-from tools import handin, naive, program
-from lab.files import write_text
 from lab.expected import BOUND
-from tools.cells import NOTEBOOK, OUTPUTS
+from lab.files import OUTPUTS, write_text
+from tools.cells import NOTEBOOK
+from tools.continuation import exact_continuation, mape
+from tools.grading import reference, submission
 
-RESIDUAL = 1e-9  # largest misfit, of the sequence's own size, that still counts as a sinusoid
+DATA = NOTEBOOK.parent / "data"
 SECONDS = 20  # for one hand-in of a batch
 CHECKS = {  # points of each check's entries, in equal shares
     "RNN initialize_parameters": ("RNN_initialization", 3),
@@ -39,47 +39,6 @@ SINE = ((14, 20), (17, 10))  # MAPE in percent, at most; points
 PLAUSIBLE = 0.1  # largest difference of a class's share that counts as chance
 ACTIVITY = ((0.75, 30), (0.70, 20), (0.65, 10))  # accuracy, at least; points
 ELSEWHERE = ("Activity, ranking", "Report")  # decided by Kaggle's board and by the assistant
-
-
-def exact_continuation(X):
-    """Return the value (N, 1) that follows each sampled sinusoid X (N, T).
-
-    The angle w of one sample solves x_{n+1} + x_{n-1} = 2 cos(w) x_n in least squares; Gauss-Newton
-    on a sin(wn) + b cos(wn) then takes it to the last digit.
-
-    Raises:
-        ValueError: a row is no sinusoid: what is left of it is above RESIDUAL.
-    """
-    X = np.asarray(X, float)
-    return np.array([[_continue(x, row)] for row, x in enumerate(X)])
-
-
-def _continue(x, row):
-    n = np.arange(len(x))
-    middle = x[1:-1]
-    cosine = middle @ (x[2:] + x[:-2]) / (2 * middle @ middle)
-    w = np.arccos(np.clip(cosine, -1, 1))
-    for _ in range(4):
-        S, C = np.sin(w * n), np.cos(w * n)
-        a, b = np.linalg.lstsq(np.stack([S, C], 1), x, rcond=None)[0]
-        left = x - a * S - b * C
-        slopes = np.stack([S, C, n * (a * C - b * S)], 1)
-        w += np.linalg.lstsq(slopes, left, rcond=None)[0][2]
-    misfit = np.abs(left).max() / np.abs(x).max()
-    if misfit > RESIDUAL:
-        raise ValueError(
-            f"X: expected noise-free sinusoids, got row {row} with a misfit of {misfit:.1e} of its "
-            "size; without the exact continuation there is no MAPE"
-        )
-    return a * np.sin(w * len(x)) + b * np.cos(w * len(x))
-
-
-def mape(predicted, y):
-    """Return the mean absolute percentage error, 100 mean |(predicted - y) / y|, in percent."""
-    predicted, y = np.asarray(predicted), np.asarray(y)
-    if predicted.shape != y.shape:
-        raise ValueError(f"predicted: expected shape {y.shape}, got {predicted.shape}; align them")
-    return float(100 * np.mean(np.abs((predicted - y) / y)))
 
 
 @dataclass
@@ -99,10 +58,10 @@ class Truth:
     """What every hand-in is held against, computed once; None and a reason where data lacks."""
 
     def __init__(self, data_dir):
-        self.graded = naive.graded(42)
+        self.graded = reference.graded(42)
         self.origin = {}  # file name: the same with where it came from
-        self.sine, self.no_sine = self._answers(Path(data_dir) / course.SINE, exact_continuation)
-        self.activity, self.no_activity = self._answers(Path(data_dir) / course.LABELS, np.ravel)
+        self.sine, self.no_sine = self._answers(data_dir / course.SINE, exact_continuation)
+        self.activity, self.no_activity = self._answers(data_dir / course.LABELS, np.ravel)
 
     def _answers(self, path, answers_in):
         """Return the answers that follow from a data file and "", or None and why there are none.
@@ -128,21 +87,21 @@ def score_card(folder, truth, notebook=None, results=None):
     """Return the score card of one hand-in, a list of Line.
 
     Args:
-        folder: where the five files are.
+        folder: path of the folder with the five files.
         truth: Truth.
         notebook: path of the notebook, if it is not in `folder`.
-        results: results file whose validation estimate stands in where test labels are missing.
+        results: path of the results file whose validation estimate stands in where test labels
+            are missing.
     """
-    folder = Path(folder)
     return [
-        *_graded_lines(folder / handin.GRADED, truth),
-        _guarded("Sine data", 20, _sine_line, folder / handin.BASIC, truth),
+        *_graded_lines(folder / submission.GRADED, truth),
+        _guarded("Sine data", 20, _sine_line, folder / submission.BASIC, truth),
         _guarded(
-            "Activity, accuracy", 30, _activity_line, folder / handin.ADVANCED, truth, results
+            "Activity, accuracy", 30, _activity_line, folder / submission.ADVANCED, truth, results
         ),
         Line("Activity, ranking", 0, 5, "decided on Kaggle's board, not here", status="open"),
-        _guarded("Report", 5, _report_line, folder / handin.REPORT),
-        _guarded("Notebook", 0, _notebook_line, notebook or folder / handin.NOTEBOOK),
+        _guarded("Report", 5, _report_line, folder / submission.REPORT),
+        _guarded("Notebook", 0, _notebook_line, notebook or folder / submission.NOTEBOOK),
     ]
 
 
@@ -150,14 +109,14 @@ def _guarded(part, out_of, make, *args):
     """Return make's line, or one without points that says what is wrong with the file."""
     try:
         return make(part, out_of, *args)
-    except handin.FormatError as error:
+    except submission.FormatError as error:
         return Line(part, 0, out_of, "", str(error), format_error=True)
 
 
 def _graded_lines(path, truth):
     try:
-        figures = handin.read_graded(path)
-    except handin.FormatError as error:
+        figures = submission.read_graded(path)
+    except submission.FormatError as error:
         return [
             Line(part, 0, points, "", str(error), format_error=True)
             for part, (_, points) in CHECKS.items()
@@ -166,7 +125,7 @@ def _graded_lines(path, truth):
         _check_line(part, points, check, figures.get(check, {}), truth.graded[check])
         for part, (check, points) in CHECKS.items()
     ]
-    unknown = [handin.quoted(check) for check in figures if check not in truth.graded]
+    unknown = [submission.quoted(check) for check in figures if check not in truth.graded]
     if unknown:
         lines[0].format_error = True
         lines[0].missing += f"the file has checks of no meaning: {', '.join(unknown[:5])}"
@@ -176,7 +135,7 @@ def _graded_lines(path, truth):
 def _check_line(part, points, check, figures, expected):
     """Compare one check's entries; each right one earns its share of the points."""
     absent = [key for key in expected if key not in figures]
-    unknown = [handin.quoted(key) for key in figures if key not in expected]
+    unknown = [submission.quoted(key) for key in figures if key not in expected]
     faults = {key: _fault(figures[key], expected[key]) for key in expected if key in figures}
     wrong = [f"{key} {fault}" for key, fault in faults.items() if fault]
     right = len(expected) - len(absent) - len(wrong)
@@ -205,7 +164,7 @@ def _fault(value, expected):
 
 
 def _sine_line(part, out_of, path, truth):
-    answer = handin.read_basic(path)
+    answer = submission.read_basic(path)
     if truth.sine is None:
         return Line(part, 0, out_of, "format right", truth.no_sine, status="open")
     error = mape(np.reshape(answer, (-1, 1)), truth.sine)
@@ -215,7 +174,7 @@ def _sine_line(part, out_of, path, truth):
 
 
 def _activity_line(part, out_of, path, truth, results):
-    classes = np.array(handin.read_advanced(path))
+    classes = np.array(submission.read_advanced(path))
     if truth.activity is not None:
         accuracy, status = np.mean(classes == truth.activity), "measured"
         evidence = f"accuracy {accuracy:.4f} on {truth.origin[course.LABELS]}"
@@ -239,14 +198,14 @@ def _estimate(results, classes):
 
     It stands for the file only if that has each class about as often as the training data has.
     """
-    if results is None or not Path(results).is_file():
+    if results is None or not results.is_file():
         return None, ""
-    name, content = Path(results).name, json.loads(Path(results).read_text("utf-8"))
+    name, content = results.name, json.loads(results.read_text("utf-8"))
     if content.get("source", {}).get("X_train.npy", {}).get("from") == SIMULATED:
         return None, f"; {name} was measured on simulated data"
     found = content.get("activity", {}).get("by volunteer", {})
     if not {"ensemble_by_fold", "confusion"} <= set(found):
-        return None, f"; {name} has no estimate; run python -m tools.evidence"
+        return None, f"; {name} has no estimate; run python -m tools experiments"
     usual = np.sum(found["confusion"], axis=1) / np.sum(found["confusion"])
     share = np.bincount(classes, minlength=3) / len(classes)
     if np.abs(share - usual).max() > PLAUSIBLE:
@@ -256,7 +215,7 @@ def _estimate(results, classes):
 
 
 def _report_line(part, out_of, path):
-    pages = handin.count_pages(path)
+    pages = submission.count_pages(path)
     if pages != 1:
         missing = f"{path.name}: expected one page, got {pages}; shorten it"
         return Line(part, 0, out_of, f"{pages} pages", missing, format_error=True)
@@ -264,7 +223,7 @@ def _report_line(part, out_of, path):
 
 
 def _notebook_line(part, out_of, path):
-    problems = handin.notebook_problems(path)
+    problems = submission.notebook_problems(path)
     evidence = "" if problems else "run in order, with output, allowed imports only"
     missing = f"{path.name}: " + "; ".join(problems) if problems else ""
     return Line(part, 0, out_of, evidence, missing, format_error=bool(problems))
@@ -310,7 +269,7 @@ def as_text(lines):
 
 def batch(folder, truth):
     """Return the marks of every folder in `folder` as CSV text, one line a hand-in, by name."""
-    rows = [_marks(path, truth) for path in sorted(Path(folder).iterdir()) if path.is_dir()]
+    rows = [_marks(path, truth) for path in sorted(folder.iterdir()) if path.is_dir()]
     if not rows:
         raise ValueError(f"{folder}: expected a folder a hand-in, found none; give their parent")
     text = io.StringIO()
@@ -327,7 +286,7 @@ def _marks(path, truth):
         with _time_limit(SECONDS):
             lines = score_card(path, truth)
     except Exception as error:
-        reason = f"could not be graded: {type(error).__name__}: {handin.quoted(str(error))}"
+        reason = f"could not be graded: {type(error).__name__}: {submission.quoted(str(error))}"
         return {"hand-in": name, "remarks": reason}
     total = summary(lines)
     row = {"hand-in": name, "points": f"{total['points']:g}", "out of": total["out_of"]}
@@ -363,26 +322,26 @@ def _time_limit(seconds):
         signal.signal(signal.SIGALRM, before)
 
 
-def own_card(folder=OUTPUTS, data_dir=NOTEBOOK.parent / "data", notebook=None):
+def own_card(folder=OUTPUTS, data_dir=DATA):
     """Return the score card of one folder.
 
     For the project's outputs/ the notebook is the one beside it, and the validation estimate may
     stand in for test labels; what a stranger's results file says of itself is no evidence.
     """
-    folder, results = Path(folder), None
-    if folder.resolve() == OUTPUTS.resolve():
-        notebook, results = notebook or NOTEBOOK, folder / "results.json"
-    return score_card(folder, Truth(data_dir), notebook, results)
+    own = folder.resolve() == OUTPUTS.resolve()
+    options = {"notebook": NOTEBOOK, "results": folder / "results.json"} if own else {}
+    return score_card(folder, Truth(data_dir), **options)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(argv):
+    parser = argparse.ArgumentParser(
+        prog="python -m tools score", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("folder", nargs="?", type=Path, default=OUTPUTS, help="the five files")
-    parser.add_argument("--notebook", type=Path, help="the notebook, where it lies elsewhere")
-    parser.add_argument("--data-dir", type=Path, default=NOTEBOOK.parent / "data")
+    parser.add_argument("--data-dir", type=Path, default=DATA)
     parser.add_argument("--json", action="store_true", help="print the score card as JSON")
     parser.add_argument("--batch", type=Path, metavar="FOLDER", help="grade every folder in it")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     folder = args.batch or args.folder
     if not folder.is_dir():
         parser.error(f"{folder}: expected a folder of hand-in files, found none; check the path")
@@ -391,12 +350,8 @@ def main():
         write_text(args.batch / "marks.csv", text)
         print(f"{args.batch / 'marks.csv'}: {text.count(chr(10)) - 1} hand-ins")
         return 0
-    lines = own_card(args.folder, args.data_dir, args.notebook)
+    lines = own_card(args.folder, args.data_dir)
     total = summary(lines)
     card = total | {"lines": [asdict(line) for line in lines]}
     print(json.dumps(card, indent=1) if args.json else as_text(lines))
     return 0 if total["complete"] else 1
-
-
-if __name__ == "__main__":
-    program.run(main)

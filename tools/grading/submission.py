@@ -1,7 +1,8 @@
 """The five files of a hand-in, read as a stranger's: each is what the course asks for, or an error.
 
-A reader returns what a file holds, or raises FormatError with what was expected, what came and
-what to do. Nothing in a file is run. Foreign text is quoted and cut before it is repeated.
+A reader takes a pathlib.Path and returns what the file holds, or raises FormatError with what was
+expected, what came and what to do. Nothing in a file is run. Foreign text is quoted and cut before
+it is repeated.
 """
 
 import ast
@@ -12,18 +13,17 @@ import logging
 import math
 import re
 import warnings
-from pathlib import Path
 
-from tools import unpickle
+from tools.grading import safe_load
 
 NOTEBOOK, GRADED, REPORT = "Lab6.ipynb", "Lab6_outputs.npy", "Lab6_report.pdf"
 BASIC, ADVANCED = "y_pred_basic.csv", "y_pred_advanced.csv"
 FILES = (NOTEBOOK, GRADED, REPORT, BASIC, ADVANCED)
-MAX_BYTES = {NOTEBOOK: 50e6, GRADED: unpickle.MAX_BYTES, REPORT: 20e6, BASIC: 1e6, ADVANCED: 1e6}
+MAX_BYTES = {NOTEBOOK: 50e6, GRADED: safe_load.MAX_BYTES, REPORT: 20e6, BASIC: 1e6, ADVANCED: 1e6}
 MAX_SOURCE = 200_000  # characters of one cell or module
 LAYERS = ("RNN", "Dense", "Activation", "Flatten", "Loss")
 PACKAGES = {"numpy", "pandas", "matplotlib", "tqdm"}
-OWN = {*LAYERS, "tools", "data"}
+OWN = {*LAYERS, "lab", "data"}
 PYTHON_MAGIC = re.compile(r"\A(\s*%%(time|timeit|capture)\b.*\n?)+")  # what follows is Python
 
 
@@ -37,7 +37,6 @@ def read_bytes(path):
     Raises:
         FormatError: it is missing, or too large to be one.
     """
-    path = Path(path)
     if not path.is_file():
         raise FormatError(f"{path.name}: expected this file, found none; hand it in by this name")
     limit, size = MAX_BYTES.get(path.name, 20e6), path.stat().st_size
@@ -57,8 +56,8 @@ def read_graded(path):
     """
     advice = "save the dictionary of the four checks once more with np.save"
     try:
-        checks = unpickle.load_dictionary(read_bytes(path))
-    except unpickle.UnsafeError as error:
+        checks = safe_load.load_dictionary(read_bytes(path))
+    except safe_load.UnsafeError as error:
         raise FormatError(f"{GRADED}: {error}; {advice}") from None
     for name, figures in checks.items():
         if type(figures) is not dict:
@@ -94,7 +93,7 @@ def _class(text):
 
 
 def _read_column(path, header, ids, convert, wanted):
-    name, values = Path(path).name, {}
+    name, values = path.name, {}
     raw = read_bytes(path)
     try:
         rows = list(csv.reader(io.StringIO(raw.decode("utf-8"), newline="")))
@@ -168,10 +167,10 @@ def _code_cells(path):
     """Return (source, execution count, kinds of output) of each code cell that is not empty."""
     raw = read_bytes(path)
     try:
-        cells = [c for c in json.loads(raw)["cells"] if c["cell_type"] == "code"]
-        cells = [
-            (_text(c["source"]), c["execution_count"], [o["output_type"] for o in c["outputs"]])
-            for c in cells
+        cells = [  # a source is one string or a list of lines
+            ("".join(c["source"]), c["execution_count"], [o["output_type"] for o in c["outputs"]])
+            for c in json.loads(raw)["cells"]
+            if c["cell_type"] == "code"
         ]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FormatError(
@@ -179,10 +178,6 @@ def _code_cells(path):
             "save it from Jupyter"
         ) from None
     return [cell for cell in cells if cell[0].strip()]
-
-
-def _text(source):
-    return source if type(source) is str else "".join(source)
 
 
 def foreign_imports(path):
@@ -199,7 +194,7 @@ def _foreign_imports(path, cells):
     for i, (source, _, _) in enumerate(cells, 1):
         problems += _imports_against_rules(f"cell {i}", source, of_cell=True)
     for layer in LAYERS:
-        module = Path(path).with_name(f"{layer}.py")
+        module = path.with_name(f"{layer}.py")
         if module.is_file():
             source = read_bytes(module).decode("utf-8", "replace")
             problems += _imports_against_rules(module.name, source, of_cell=False)
@@ -219,7 +214,11 @@ def as_python(source):
 
 def _imports_against_rules(name, source, of_cell):
     try:
-        nodes = list(ast.walk(_parsed(source, of_cell)))
+        if len(source) > MAX_SOURCE:
+            raise ValueError(source[:40])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "\\m" in a string and the like are no one's concern
+            nodes = list(ast.walk(ast.parse(as_python(source) if of_cell else source)))
     except (SyntaxError, ValueError, LookupError, RuntimeError, MemoryError):
         return [f"{name} is no Python that can be read; correct it"]
     modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
@@ -227,14 +226,6 @@ def _imports_against_rules(name, source, of_cell):
     modules += [node.id for node in nodes if isinstance(node, ast.Name) and node.id == "__import__"]
     foreign = sorted({m for m in modules if m.split(".")[0] not in PACKAGES | OWN})
     return [f"{name} imports {quoted(m)}, which the course does not allow" for m in foreign]
-
-
-def _parsed(source, of_cell):
-    if len(source) > MAX_SOURCE:
-        raise ValueError(source[:40])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "\\m" in a string and the like are no one's concern here
-        return ast.parse(as_python(source) if of_cell else source)
 
 
 def quoted(text):

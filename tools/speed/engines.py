@@ -13,14 +13,21 @@ LEARNING_RATE = 1e-4
 
 def build(engine, N, T, D, H, dtype):
     """Return the step of `engine`, one of ENGINES, for these sizes and "float32" or "float64"."""
-    layer = RNN(D, H, init="orthogonal", dtype=dtype)
+    return ENGINES[engine](*task(N, T, D, H, dtype))
+
+
+def task(N, T, D, H, dtype):
+    """Return the layer, the sequences X (N, T, D) and the gradient dH (N, H), all of one dtype."""
+    layer = RNN(D, H, init="orthogonal")
+    for name in ("Wx", "Wh", "bh"):
+        setattr(layer, name, getattr(layer, name).astype(dtype))
     rng = np.random.default_rng(1)
     X = rng.standard_normal((N, T, D)).astype(dtype)
     dH = rng.standard_normal((N, H)).astype(dtype)
-    return ENGINES[engine](layer, X, dH)
+    return layer, X, dH
 
 
-def lab(layer, X, dH):
+def ours(layer, X, dH):
     def step():
         layer.forward(X)
         layer.backward(dH)
@@ -29,7 +36,7 @@ def lab(layer, X, dH):
     return step
 
 
-def naive(layer, X, dH):
+def plain(layer, X, dH):
     """The equations as they stand, one timestep after the other, nothing reused."""
     Wx, Wh, bh = layer.Wx, layer.Wh, layer.bh
     N, T, _ = X.shape
@@ -126,4 +133,4 @@ def jax(layer, X, dH):
     return step
 
 
-ENGINES = {"lab": lab, "floor": floor, "naive": naive, "torch": torch, "jax": jax}
+ENGINES = {"ours": ours, "floor": floor, "plain": plain, "torch": torch, "jax": jax}
