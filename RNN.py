@@ -127,7 +127,7 @@ class RNN:
         ### START CODE HERE ###
         Z, h = self._Z, self._Z[1:, :, :H]
         delta = 1 - h * h
-        dh = np.zeros((N, H), Z.dtype) if self.return_sequences else dH.astype(Z.dtype)
+        dh = np.zeros((N, H), Z.dtype) if self.return_sequences else dH.astype(Z.dtype, order="C")
         for t in reversed(range(T)):
             if self.return_sequences:  # each state has a gradient from above, too
                 dh += dH[:, t]

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lab.checks import NotWritten
+from lab.mistakes import difference, explain, known
+
 BOUND = 1e-12  # difference that still counts as equal; float64 rounding stays far below
 
 
@@ -13,37 +16,45 @@ def expected_seed1():
     return json.loads(Path(__file__).with_name("expected_seed1.json").read_text("utf-8"))
 
 
+class Differs(AssertionError):  # noqa: N818 - named for what it says
+    """Figures are not the expected ones; a notebook shows the sentences, no traceback."""
+
+    _render_traceback_ = NotWritten._render_traceback_
+
+
 def compare(check, figures, expected=None, bound=BOUND):
     """Print how far each figure is from the expected one, then assert that all agree.
 
     Args:
-        check: name of one of the course's four checks.
+        check: name of a check, as in `lab.mistakes`.
         figures: {key: array or shape}; a shape's key ends in "_shape" or in " shape".
-        expected: figures to agree with; the course's for seed 1 if None.
+        expected: figures to agree with; for None those that the check has with seed 1.
         bound: largest difference allowed, as a part of the largest expected number.
 
     Raises:
         AssertionError: keys or a shape differ, or a difference is above `bound`; the message says
-            which.
+            which, and names the mistake where it is a known one.
     """
-    expected = expected_seed1()[check] if expected is None else expected
+    expected = (expected_seed1() | known()["expected"])[check] if expected is None else expected
     figures = {key.replace(" shape", "_shape"): value for key, value in figures.items()}
-    assert list(figures) == list(expected), (
-        f"{check}: expected the entries {', '.join(expected)}, got {', '.join(figures) or 'none'}"
-    )
+    if list(figures) != list(expected):
+        came = ", ".join(figures) or "none"
+        raise Differs(f"{check}: expected the entries {', '.join(expected)}, got {came}")
     wrong = []
     for key, value in figures.items():
         yours, theirs = np.asarray(value), np.asarray(expected[key])
-        if yours.shape != theirs.shape:
-            verdict, fits = f"has shape {yours.shape} where {theirs.shape} is expected", False
+        error = difference(yours, theirs)
+        if yours.shape == theirs.shape:
+            verdict = f"relative difference {error:.1e}, bound {bound:.0e}"
         else:
-            error = float(np.abs(yours - theirs).max() / (np.abs(theirs).max() or 1))
-            verdict, fits = f"relative difference {error:.1e}, bound {bound:.0e}", error <= bound
+            verdict = f"has shape {yours.shape} where {theirs.shape} is expected"
         print(f"{key:<14} {verdict}")
-        if not fits:
+        if not error <= bound:
             print(f"  yours\n{_indented(yours)}\n  expected\n{_indented(theirs)}")
             wrong.append(f"{key} {verdict}")
-    assert not wrong, f"{check}: " + "; ".join(wrong)
+    if wrong:
+        said = explain(check, figures, expected, bound)
+        raise Differs("\n".join([f"{check}: {'; '.join(wrong)}", *said]))
     print(f"{check}: all {len(figures)} entries agree")
 
 

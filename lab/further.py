@@ -10,8 +10,8 @@ from contextlib import redirect_stdout
 
 import numpy as np
 
-from lab.checks import check_opt_ins
-from lab.expected import compare
+from lab.checks import check_array, check_opt_ins
+from lab.expected import Differs, compare
 from lab.model import gradients_of, set_weights, weights_of
 
 BOUND = 1e-6  # relative error that a difference quotient may have
@@ -148,46 +148,49 @@ def training_figures(Model, RNN, Dense):
 
 
 def check_gradients(model, X, Y, loss_function="mse"):
-    """Check the gradient of every weight of a model, and print the worst entry with its place.
+    """Check the gradient of every weight of a model, and print the worst entry and its place.
 
-    Small models only: a weight costs two forward passes. A relu whose input is 0 has no derivative
-    there, and may be found wrong for it.
+    For small models: a weight costs two forward passes. At a relu whose input is 0 there is no
+    derivative, and nothing that a quotient could agree with.
 
     Args:
-        model: Model of float64 layers, softmax last if loss_function is "cce".
+        model: Model of float64 layers; it ends in softmax if loss_function is "cce".
         X, Y: inputs (N, ...) and targets (N, C).
         loss_function: "mse" or "cce".
 
     Raises:
-        ValueError: a weight is not float64.
-        AssertionError: a gradient is off by more than BOUND, as a part of its array's largest entry.
+        ValueError: a weight is not float64, or Y has not the shape of the model's output.
+        AssertionError: a gradient has another shape than its weight, or is off by more than BOUND,
+            as a part of the largest entry of its array.
     """
-    for W in model.weights():
-        if W.dtype != np.float64:
-            raise ValueError(
-                f"model: expected float64 weights, for a difference quotient needs the digits, got "
-                f"{W.dtype}; call model.astype(np.float64) first"
-            )
+    for layer in model.layers:
+        for name, W in weights_of(layer).items():
+            if W.dtype != np.float64:
+                raise ValueError(
+                    f"{name}: expected float64, for a difference needs the digits, got {W.dtype}; "
+                    "call model.astype(np.float64) first"
+                )
+    AL = model.forward(X).copy()
+    Y, worst = check_array("Y", Y, AL.shape), (-1.0, "")
 
     def loss(AL):
-        return (np.sum((AL - Y) ** 2) if loss_function == "mse" else -np.sum(Y * np.log(AL))) / len(Y)
+        return np.sum((AL - Y) ** 2 if loss_function == "mse" else -Y * np.log(AL)) / len(Y)
 
-    AL = model.forward(X).copy()
     model.backward(len(Y) * quotients(lambda: loss(AL), AL), Y)
-    worst = -1.0, "", 0.0, 0.0
     for i, layer in enumerate(model.layers, 1):
         gradients = {name: np.array(g) for name, g in gradients_of(layer).items()}
         for name, W in weights_of(layer).items():
+            mine, place = gradients[name], f"layer {i}, {type(layer).__name__}, {name}"
+            if mine.shape != W.shape:
+                raise Differs(f"{place}: gradient of shape {mine.shape}, weight of {W.shape}")
             exact = quotients(lambda: loss(model.forward(X)), W)
-            size = max(np.abs(gradients[name]).max(), np.abs(exact).max(), 1e-12)
-            errors = np.nan_to_num(np.abs(gradients[name] - exact) / size, nan=np.inf)
+            errors = np.abs(mine - exact) / max(np.abs(exact).max(), np.abs(mine).max(), 1e-12)
+            errors[np.isnan(errors)] = np.inf
             at = np.unravel_index(errors.argmax(), W.shape)
-            place = f"layer {i}, {type(layer).__name__}, {name}[{', '.join(map(str, at))}]"
-            worst = max(worst, (errors[at], place, gradients[name][at], exact[at]))
-    error, place, mine, exact = worst
-    said = (
-        f"worst entry {place}: backward {mine:.9g}, difference quotient {exact:.9g}, "
-        f"relative difference {error:.1e}, bound {BOUND:.0e}"
-    )
+            values = f"backward {mine[at]:.9g}, difference quotient {exact[at]:.9g}"
+            worst = max(worst, (errors[at], f"{place}{list(map(int, at))}: {values}"))
+    error, entry = worst
+    said = f"worst entry {entry}, relative difference {error:.1e}, bound {BOUND:.0e}"
+    if not error <= BOUND:
+        raise Differs(said)
     print(said)
-    assert error <= BOUND, said

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-CLOSE = 3e-9  # fingerprints of equal figures differ by less, of others by more
+CLOSE = 1e-9  # fingerprints of equal figures differ by less, of others by more
 UNKNOWN = "none of the mistakes known here"
 SIZES = {  # of each check: N, T
     "RNN_forward": (2, 4),
@@ -24,7 +24,7 @@ SIZES = {  # of each check: N, T
 
 @cache
 def known():
-    """Return {"mistakes": {key: sentence}, "expected": {check: figures}, "prints": {check: rows}}.
+    """Return {"mistakes": {what: formula}, "expected": {check: figures}, "prints": {check: rows}}.
 
     A row is a fingerprint and the number of a mistake, or the numbers of two made at once.
     """
@@ -65,7 +65,7 @@ def explain(check, figures, expected, bound):
     wrong = [key for key, pair in pairs.items() if not difference(*pair) <= bound]
     if not wrong:
         return []
-    mark, sentences = fingerprint(figures), list(known()["mistakes"].values())
+    mark, sentences = fingerprint(figures), [": ".join(m) for m in known()["mistakes"].items()]
     rows = known()["prints"].get(check, [])
     fits = [numbers for f, *numbers in rows if abs(f - mark) < CLOSE]
     if fits:
@@ -82,19 +82,20 @@ def _relation(key, yours, theirs, sizes, bound):
         return None
     if not yours.any():
         return f"{key} is zero everywhere"
-    (N, T), names = sizes, {}
-    for name, n in {"N": N, "T": T, "N T": N * T, "N^2": N * N, "2": 2}.items():
-        names |= {name: n, f"1/{name}" if len(name) == 1 else f"1/({name})": 1 / n}
-    ratio = np.vdot(theirs, yours) / np.vdot(theirs, theirs)
-    same = [name for name, n in names.items() if n != 1 and abs(n / ratio - 1) < 1e-6]
-    if difference(yours / ratio, theirs) <= bound and (same or np.count_nonzero(theirs) > 2):
-        number = " = ".join([*same, f"{ratio:.6g}"] if "2" not in same else same)
-        return f"{key} is exactly {number} times the expected one"
+    (N, T), ratio = sizes, np.vdot(theirs, yours) / np.vdot(theirs, theirs)
+    numbers = {"N": N, "T": T, "N T": N * T, "N^2": N * N}
+    numbers |= {
+        f"1/({name})" if len(name) > 1 else f"1/{name}": 1 / n for name, n in numbers.items()
+    }
+    same = [name for name, n in numbers.items() if abs(n - ratio) < 1e-6 * n]
+    plain = same or ratio in (2, 0.5, -1) or np.count_nonzero(theirs) > 2  # no coincidence
+    if plain and difference(theirs * ratio, yours) <= bound:
+        return f"{key} is exactly {' = '.join([*same, f'{ratio:.6g}'])} times the expected one"
     cut = np.abs(yours).max()
-    if yours.size > 2 and cut == float(f"{cut:.2g}"):
-        if difference(yours, np.clip(theirs, -cut, cut)) <= bound:
-            return (
-                f"{key} is the expected one cut to -{cut:g} ... {cut:g}: clipping is still on in "
-                "backward, and the checks need it off"
-            )
+    whole = yours.size > 2 and cut == float(f"{cut:.2g}")  # a limit that somebody chose
+    if whole and difference(yours, np.clip(theirs, -cut, cut)) <= bound:
+        return (
+            f"{key} is the expected one cut to -{cut:g} ... {cut:g}: clipping is left on in "
+            "backward, and must be off in the checks"
+        )
     return None

@@ -79,7 +79,7 @@ class ModelBase:
         plots.training_curve(self.train_losses, self.val_losses, self.learning_rates, name)
 
     def astype(self, dtype):
-        """Turn all weights into `dtype`, in which the model then computes; return the model."""
+        """Turn all weights into `dtype`, which computes in it on data of it; return the model."""
         for layer in self.layers:
             set_weights(layer, {name: W.astype(dtype) for name, W in weights_of(layer).items()})
         return self

@@ -1,25 +1,25 @@
 """A recurrent layer: the same small network is applied at every timestep and hands itself a state.
 
-    h_t = tanh(Wx x_t + Wh h_{t-1} + bh),   h_0 = 0,   t = 1 .. T            (Elman, 1990)
+    h_t = tanh(a_t),   a_t = Wx x_t + Wh h_{t-1} + bh,   h_0 = 0,   t = 1 .. T     (Elman, 1990)
 
 Back-propagation through time (Werbos, 1990) walks the same chain from t = T down to t = 1. With
-delta_t the gradient at the argument of tanh and dh_t the one that arrives at h_t,
+dh_t the gradient that arrives at h_t and delta_t the one at a_t,
 
     delta_t  = dh_t * (1 - h_t^2)            dWx = sum_t delta_t x_t^T
     dh_{t-1} = Wh^T delta_t                  dWh = sum_t delta_t h_{t-1}^T,   dbh = sum_t delta_t
 
-One trick makes it fast. The row [h_{t-1}, x_t, 1] times the stacked weights [Wh, Wx, bh]^T is the
-whole argument of tanh, so a timestep costs one matrix product and one tanh; and since all those
-rows are kept in one array, a single product after the loop gives all three gradients.
+Arrays hold a sample a row. The row [h_{t-1}, x_t, 1] times [Wh, Wx, bh]^T is a_t: one product and
+one tanh a timestep; and one product of all deltas with all those rows is all three sums at once.
 
 Symbols: N batch, T timesteps, D input features, H hidden units.
 """
 
 import numpy as np
 
-from tools.checks import (
+from lab.checks import NotWritten
+from lab.checks import (
     check_array,
-    check_dtype,
+    check_finite,
     check_learning_rate,
     check_option,
     check_ready,
@@ -27,11 +27,9 @@ from tools.checks import (
     check_size,
 )
 
-VIEWS = ("_Z", "_delta", "_inputs", "_states", "_deltas")  # of RNN._memory
-
 
 class RNN:
-    """Elman layer with weights Wx (H, D), Wh (H, H) and bh (H, 1).
+    """Elman layer with weights Wx (H, D), Wh (H, H) and bh (H, 1), float64 as they are drawn.
 
     Args:
         input_size: D, features of one timestep.
@@ -41,11 +39,9 @@ class RNN:
         input_gradient: what backward returns. "course": the gradient at h_0, (N, H), which the
             course calls dL_dX. "true": the gradient with respect to X, (N, T, D).
         init: "course": 0.01 x standard normal. "orthogonal": see `initialize_parameters`.
-        dtype: of weights and arithmetic; float64 gives the graded figures.
 
     Raises:
         ValueError: a size that is not a positive integer, an unknown option, or an unusable seed.
-        TypeError: dtype is not a floating-point type.
     """
 
     def __init__(
@@ -57,7 +53,6 @@ class RNN:
         return_sequences=False,
         input_gradient="course",
         init="course",
-        dtype=np.float64,
     ):
         self.input_size = check_size("input_size", input_size)
         self.rnn_units = check_size("rnn_units", rnn_units)
@@ -65,25 +60,8 @@ class RNN:
         self.return_sequences = check_option("return_sequences", return_sequences, (False, True))
         self.input_gradient = check_option("input_gradient", input_gradient, ("course", "true"))
         self.init = check_option("init", init, ("course", "orthogonal"))
-        self.dtype = check_dtype(dtype)
-        self.dL_dWx = self.dL_dWh = self.dL_dbh = None
-        self._shape = None  # (N, T) of the forward pass that backward belongs to
-        self._memory, self._room = np.empty(0, self.dtype), None
-        # What flows back below this counts as zero. With the course's 0.01 start it shrinks about
-        # tenfold a step, and float32 would soon be subnormal, which is several times slower.
-        limits = np.finfo(self.dtype)
-        self._negligible = limits.tiny / limits.eps**2
+        self.dL_dWx = self.dL_dWh = self.dL_dbh = self._shape = None
         self.initialize_parameters()
-
-    @property
-    def parameters(self):
-        """The weights by name; the arrays themselves, not copies."""
-        return {"Wx": self.Wx, "Wh": self.Wh, "bh": self.bh}
-
-    @property
-    def gradients(self):
-        """The gradients that the last backward left, in the order of `parameters`."""
-        return {"Wx": self.dL_dWx, "Wh": self.dL_dWh, "bh": self.dL_dbh}
 
     def initialize_parameters(self):
         """Draw Wx (H, D) and Wh (H, H) from `seed`; bh (H, 1) starts at zero.
@@ -92,41 +70,31 @@ class RNN:
         matrix (Saxe et al., 2014) and Wx has variance 1 / D (LeCun et al., 1998).
         """
         D, H = self.input_size, self.rnn_units
-        if self.init == "course":
-            # Leaves Wx, Wh and bh as local names; below, all get the layer's dtype.
-            ### START CODE HERE ###
-            # (about 4 lines)
-            raise NotImplementedError("your code goes here")
-            ### END CODE HERE ###
-        else:
-            rng = np.random.default_rng(self.seed)
-            Wx = rng.standard_normal((H, D)) / np.sqrt(D)
+        if self.init == "orthogonal":
+            rng, self.bh = np.random.default_rng(self.seed), np.zeros((H, 1))
+            self.Wx = rng.standard_normal((H, D)) / np.sqrt(D)
             Q, R = np.linalg.qr(rng.standard_normal((H, H)))
-            Wh = Q * np.sign(np.diag(R))  # the signs make every orthogonal matrix equally likely
-            bh = np.zeros((H, 1))
-        self.Wx, self.Wh, self.bh = (W.astype(self.dtype) for W in (Wx, Wh, bh))
+            self.Wh = Q * np.sign(np.diag(R))  # the signs make all orthogonal ones equally likely
+            return
+        ### START CODE HERE ###
+        raise NotWritten("RNN.initialize_parameters: about 4 statements")
+        ### END CODE HERE ###
 
-    def forward(self, X, training=True):
-        """Run the recurrence over a batch of sequences.
-
-        Args:
-            X: array (N, T, D); T >= 1, finite.
-            training: False keeps nothing for backward, so memory does not grow with T.
+    def forward(self, X):
+        """Run the recurrence over a batch of sequences X (N, T, D), computing in Wh's dtype.
 
         Returns:
             h_T, array (N, H), each entry in [-1, 1]; with return_sequences all h_t, (N, T, H).
 
         Raises:
-            ValueError: X has another shape, is empty, or holds NaN or infinity.
-            TypeError: X does not hold real numbers.
+            ValueError, TypeError: X has another shape, is empty, or holds no finite real numbers.
         """
         D, H = self.input_size, self.rnn_units
-        X = check_array("X", X, ("N", "T", D), self.dtype).astype(self.dtype, copy=False)
-        if training:
-            self._shape = X.shape[:2]
+        X = check_array("X", X, ("N", "T", D), self.Wh.dtype).astype(self.Wh.dtype, copy=False)
+        check_finite("X", X)
+        N, T, _ = self._shape = X.shape
         ### START CODE HERE ###
-        # (about 15 lines)
-        raise NotImplementedError("your code goes here")
+        raise NotWritten("RNN.forward: about 10 statements")
         ### END CODE HERE ###
 
     def backward(self, dH):
@@ -140,55 +108,19 @@ class RNN:
             with Wh, which never meets Wx. With "true" the gradient with respect to X, (N, T, D).
 
         Raises:
-            RuntimeError: no forward pass to go back through.
-            ValueError: dH has another shape than forward's result, or is not finite.
+            RuntimeError, ValueError: there was no forward pass; dH has not its result's shape.
         """
-        check_ready(self._shape, "RNN.backward", "RNN.forward")
-        N, T = self._shape
-        D, H = self.input_size, self.rnn_units
-        shape = (N, T, H) if self.return_sequences else (N, H)
-        dH = check_array("dH", dH, shape, self.dtype)
+        check_ready(self._shape is not None, "RNN.backward", "RNN.forward")
+        (N, T, D), H = self._shape, self.rnn_units
+        dH = check_array("dH", dH, (N, T, H) if self.return_sequences else (N, H), self.Wh.dtype)
         ### START CODE HERE ###
-        # (about 25 lines)
-        raise NotImplementedError("your code goes here")
+        raise NotWritten("RNN.backward: about 14 statements")
         ### END CODE HERE ###
 
     def update(self, learning_rate):
-        """Take one step of plain gradient descent, W <- W - learning_rate dL/dW, in place.
-
-        Raises:
-            ValueError: the learning rate is not a finite number > 0.
-            RuntimeError: there is no gradient yet.
-        """
+        """Take one step of plain gradient descent, in place; raises as `Dense.update` does."""
         check_learning_rate(learning_rate)
         check_ready(self.dL_dWx is not None, "RNN.update", "RNN.backward")
         self.Wx -= learning_rate * self.dL_dWx
         self.Wh -= learning_rate * self.dL_dWh
         self.bh -= learning_rate * self.dL_dbh
-
-    def _run(self, X):
-        """The recurrence of `forward` with room for one timestep only.
-
-        Only `forward` above needs it; a plain one does not.
-        """
-        ### START CODE HERE ###
-        # (about 14 lines)
-        raise NotImplementedError("your code goes here")
-        ### END CODE HERE ###
-
-    def _workspace(self, N, T):
-        """Return the time-major arrays Z (T + 1, N, H + D + 1) and delta (T, N, H).
-
-        Both lie in one block that is kept and only ever grows, so a smaller last batch neither
-        allocates nor throws away. The views of single timesteps are kept too: making them costs
-        as much as a small product. Only `forward` and `backward` above need it; plain ones do not.
-        """
-        ### START CODE HERE ###
-        # (about 14 lines)
-        raise NotImplementedError("your code goes here")
-        ### END CODE HERE ###
-
-    def __getstate__(self):
-        """Return what a copy or a pickle holds: all but the workspace, whose views would part."""
-        state = {name: value for name, value in vars(self).items() if name not in VIEWS}
-        return state | {"_memory": np.empty(0, self.dtype), "_room": None, "_shape": None}

@@ -23,8 +23,7 @@ WEIGHTS = 'vars(layer) | dict(getattr(layer, "parameters", {}))'
 CLIP = "step *= clip_norm / max(clip_norm, self.gradient_norm())"
 
 LAYERS = [  # name, file, old, new
-    ("h_t for h_{t-1} in dWh", RNN,
-     "Z[:T].reshape", "np.dstack([Z[1:, :, :H], Z[:T, :, H:]]).reshape"),
+    ("h_t for h_{t-1}", RNN, "Z[:T].reshape", "np.dstack([Z[1:, :, :H], Z[:T, :, H:]]).reshape"),
     ("only the last step counted", RNN, "rows = delta", "delta[:-1] = 0\n        rows = delta"),
     ("later steps forgotten", RNN, "dh += dH[:, t]", "dh[:] = dH[:, t]"),
     ("no batch mean", RNN, "H + D + 1) / N", "H + D + 1)"),
@@ -67,8 +66,7 @@ LAYERS = [  # name, file, old, new
      "np.mean([loss(AL[i : i + batch_size], y[order[i : i + batch_size]])"
      " for i in range(0, len(X), batch_size)])"),
     ("no shuffling", NOTEBOOK, "rng.permutation(len(X)) if", "np.arange(len(X)) if"),
-    ("the same shuffle every epoch", NOTEBOOK,
-     "default_rng([seed, epoch])", "default_rng([seed, 0])"),
+    ("same shuffle every epoch", NOTEBOOK, "default_rng([seed, epoch])", "default_rng([seed, 0])"),
     ("seed ignored", NOTEBOOK, "default_rng([seed, epoch])", "default_rng([0, epoch])"),
     ("shuffled X with unshuffled y", NOTEBOOK, "AL = self.forward(X[rows])",
      "AL, rows = self.forward(X[rows]), slice(start, start + batch_size)"),
@@ -104,7 +102,7 @@ LAYERS = [  # name, file, old, new
     ("widths need not meet", BASE, "and size != width", "and False"),
     ("course gradient between other widths", BASE, "rank == 3 or units != size", "rank == 3"),
     ("sequences into rows", BASE, "not recurrent and rank == 3", "False"),
-    ("a layer of one's own changes no rank", BASE, '== "Flatten" else None)', '== "Flatten" else 3)'),
+    ("rank above one's own layer", BASE, '== "Flatten" else None)', '== "Flatten" else 3)'),
     ("an empty axis", CHECKS, "isinstance(want, str) and size == 0", "False"),
     ("another length", CHECKS, "not isinstance(want, str) and size != want", "False"),
     ("complex into float", CHECKS, ' or not np.can_cast(A.dtype, dtype, "same_kind")', ""),
@@ -120,7 +118,7 @@ RECIPE = [
     ("one scale for all sequences", NOTEBOOK,
      "np.abs(X).max(axis=1, keepdims=True)", "np.abs(X).max(keepdims=True) + 0 * X[:, :1]"),
     ("the answer among the inputs", NOTEBOOK, "wave[:, :-1], wave", "wave[:, 1:], wave"),
-    ("not whitened", NOTEBOOK, "/ np.sqrt(variances[-features:])", ""),
+    ("not whitened", NOTEBOOK, "axes[:count].T / sizes[:count]", "axes[:count].T"),
     ("volunteers cut in the middle", NOTEBOOK, "return run // 6", "return (run + 3) // 6"),
     ("reading beyond the signal", NOTEBOOK, "np.maximum(high - 1 - span, low)", "high"),
     ("windows joined across labels", WINDOWS, "overlaps(X) & (y[:-1] == y[1:])", "overlaps(X)"),

@@ -70,7 +70,7 @@ def test_arrays_stay_the_callers_own(make, shape):
     rng, layer, twin = np.random.default_rng(2), make(), make()
     X = rng.normal(size=shape)
     output, X_given = layer.forward(X), X.copy()
-    G = rng.normal(size=twin.forward(X).shape)
+    G = np.asfortranarray(rng.normal(size=twin.forward(X).shape))
     G_given, labels = G.copy(), [G] * (getattr(layer, "activation_function", None) == "softmax")
     expected = twin.backward(G.copy(), *labels)
     output += 1

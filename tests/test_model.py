@@ -113,12 +113,7 @@ def test_clipping_shortens_the_step_and_keeps_its_direction(notebook):
 BREAKS = {  # in epoch 3: what multiplies y, what the schedule does at last, options, the error
     "training loss": (1e200, 1, {"batch_size": 21}, FloatingPointError),
     "validation loss": (1, 1e200, {}, FloatingPointError),
-    "W of RebindingDense": (
-        1e9,
-        1e308,
-        {"X_val": None, "y_val": None},
-        FloatingPointError,
-    ),
+    "W of RebindingDense": (1e9, 1e308, {"X_val": None, "y_val": None}, FloatingPointError),
     "X": (1e200, 1, {}, FloatingPointError),  # what the first RNN hands to the second
     "gradient": (1e200, 1, {"clip_norm": 1.0}, FloatingPointError),
     "by hand": (1, KeyboardInterrupt("by hand"), {}, KeyboardInterrupt),
@@ -151,10 +146,8 @@ def test_an_epoch_counts_whole_or_not_at_all(notebook, capsys, words):
     validated = 2 if options["X_val"] is not None else 0
     lengths = [len(h) for h in (model.train_losses, model.val_losses, model.learning_rates)]
     assert lengths == [2, validated, 2]
-    said = (
-        "stopped in epoch 3: the weights are those of the epoch before" in capsys.readouterr().out
-    )
-    assert said == (error is KeyboardInterrupt)
+    said = "stopped in epoch 3: the weights are those of the epoch before"
+    assert (said in capsys.readouterr().out) == (error is KeyboardInterrupt)
 
 
 def test_every_epoch_draws_its_own_data_and_a_seed_repeats_them(notebook):

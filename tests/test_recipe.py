@@ -323,7 +323,7 @@ def test_turn_alone_is_one_rotation_a_window(recipe):
     np.testing.assert_allclose(*lengths, rtol=1e-5)
     found = []
     for before, after in zip(X.astype(float), turned, strict=True):
-        rotation = np.linalg.lstsq(before[:, :3], after[:, :3])[0]
+        rotation = np.linalg.lstsq(before[:, :3], after[:, :3], rcond=None)[0]
         np.testing.assert_allclose(before[:, 3:] @ rotation, after[:, 3:], atol=1e-5)
         assert np.linalg.det(rotation) == pytest.approx(1, abs=1e-5)
         found.append(rotation)

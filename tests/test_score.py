@@ -34,7 +34,7 @@ def data(tmp_path_factory):
     waves = sine_waves(np.random.default_rng(11))[:, :-1]
     table = pd.DataFrame(waves, index=pd.RangeIndex(1, 501, name="Id"))
     table.to_csv(folder / "X_test.csv")
-    np.save(folder / "y_test.npy", np.arange(2947).reshape(-1, 1) % 3)
+    np.save(folder / "y_test.npy", np.resize([0, 1, 2, 2, 1, 2], (2947, 1)))
     return folder
 
 
@@ -156,38 +156,72 @@ def test_points_by_accuracy(hand_in, truth, right, points):
     assert line(hand_in, truth, "Activity, accuracy").points == points
 
 
-def estimate(counts, origin="UCI HAR archive"):
-    """What results.json says of three classes with these counts."""
-    folds = {"ensemble_by_fold": [0.99, 0.72], "confusion": np.diag(counts).tolist()}
-    return {"activity": {"by volunteer": folds}, "source": {"X_train.npy": {"from": origin}}}
+@pytest.fixture
+def unlabelled(own_data):
+    """A data folder in which no answer is known."""
+    for name in TRUTH_OF.values():
+        (own_data / name).unlink()
+    return Truth(own_data)
 
 
-@pytest.mark.parametrize(
-    ("results", "points", "said"),
-    [
-        (estimate([50, 52, 48]), 20, "0.75"),  # by the lowest fold
-        (estimate([20, 20, 60]), 0, "have the shares"),
-        (estimate([50, 52, 48], "simulated"), 0, "measured on simulated data"),
-        ({}, 0, "results.json has no estimate; run python -m tools experiments"),
-        (None, 0, "there is no y_test.npy"),
-    ],
-)
-def test_without_test_labels_the_estimate_is_marked(perfect, tmp_path, results, points, said):
-    path = tmp_path / "results.json"
-    if results is not None:
-        path.write_text(json.dumps(results), "utf-8")
-    found = line(perfect, Truth(tmp_path), "Activity, accuracy", results=path)
-    assert (found.points, found.status) == (points, "estimate" if points else "open")
-    assert said in found.missing
-    assert ("ESTIMATE" in found.evidence) == (points > 0)
+def test_without_the_answers_validation_figures_are_an_estimate(perfect, unlabelled):
+    figures = {"sine_mape": 16.5, "activity_accuracy": 0.72}
+    for validation, status, points in ((figures, "estimate", (10, 20)), ({}, "open", (0, 0))):
+        lines = score_card(perfect, unlabelled, validation=validation)[4:6]
+        assert [(x.points, x.status) for x in lines] == [(n, status) for n in points]
+        for found in lines:
+            assert ("own validation data" in found.evidence) == (status == "estimate")
+            assert (f"there is no {TRUTH_OF[found.part]}" in found.missing) == (status == "open")
+
+
+def test_an_estimate_is_none_for_classes_of_other_shares(hand_in, unlabelled):
+    write_csv(hand_in / ADVANCED, "Id,Classes", ((i, 0) for i in range(2947)))
+    found = line(hand_in, unlabelled, "Activity, accuracy", validation={"activity_accuracy": 1})
+    assert (found.points, found.status) == (0, "open")
+    assert "have the shares [1.0, 0.0, 0.0] where [0.17, 0.28, 0.55] are usual" in found.missing
 
 
 def test_a_strangers_estimate_is_no_evidence(hand_in, tmp_path, monkeypatch):
-    (hand_in / "results.json").write_text(json.dumps(estimate([50, 52, 48])), "utf-8")
+    (hand_in / "validation.json").write_text('{"activity_accuracy": 1}', "utf-8")
     for status in ("open", "estimate"):
         lines = {x.part: x for x in score.own_card(hand_in, tmp_path)}
         assert lines["Activity, accuracy"].status == status
         monkeypatch.setattr(score, "OUTPUTS", hand_in)  # from here on the folder is one's own
+
+
+# A student's edition, which knows neither seed 42 nor the sine's continuation
+
+
+@pytest.fixture
+def student(monkeypatch, hand_in):
+    """A hand-in whose notebook says that all checks but the one of the model agree."""
+    monkeypatch.setattr(score, "reference", None)
+    monkeypatch.setattr(score, "exact_continuation", None)
+    said = "".join(f"{name}: all 4 entries agree\n" for name, _ in list(score.CHECKS.values())[:3])
+    cell = {"cell_type": "code", "source": "1", "execution_count": 1}
+    cell |= {"outputs": [{"output_type": "stream", "text": said}]}
+    (hand_in / NOTEBOOK).write_text(json.dumps({"cells": [cell]}), "utf-8")
+    return hand_in
+
+
+def test_a_students_card_goes_by_form_and_by_seed_1(student, data):
+    graded = reference.graded(1)  # any figures of the right shapes
+    graded["RNN_backward"]["dL_dWx"] = np.zeros(3)
+    np.save(student / GRADED, graded)
+    *lines, sine, _, _, _, _ = score_card(student, Truth(data))
+    assert [x.points for x in lines] == pytest.approx([3, 12, 13.5, 0])
+    assert {x.status for x in lines} == {"estimate"}
+    assert "is no array of shape (3, 5)" in lines[2].missing
+    assert 'does not say "Model_class: all ... entries agree"' in lines[3].missing
+    assert (sine.status, sine.points) == ("open", 0)
+    assert "known to the assistant's card alone" in sine.missing
+    assert "The assistant's card decides" in score.as_text(lines)
+
+
+def test_a_students_card_reads_no_broken_notebook(student, data):
+    for broken in ("[", '{"cells": [1]}', "{}"):
+        (student / NOTEBOOK).write_text(broken, "utf-8")
+        assert [x.points for x in score_card(student, Truth(data))[:4]] == [0] * 4
 
 
 # What it is scored against

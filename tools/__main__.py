@@ -2,6 +2,13 @@
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
+
+
+def is_here(module):
+    """Whether this edition has the module tools.PACKAGE.NAME; a student's has fewer."""
+    return find_spec(module.rpartition(".")[0]) is not None and find_spec(module) is not None
+
 
 COMMANDS = {  # name: (module, who it is for, what it does)
     "run": ("tools.run", "everybody", "run the notebook and save it with its output"),
@@ -11,9 +18,10 @@ COMMANDS = {  # name: (module, who it is for, what it does)
     "report": ("tools.report", "students", "write the one-page report"),
     "experiments": ("tools.experiments", "maintainers", "repeat the long experiments"),
     "tables": ("tools.tables", "maintainers", "fill the result tables of the READMEs"),
-    "template": ("tools.template", "maintainers", "renew template/ after a change to the lab"),
+    "handout": ("tools.handout", "maintainers", "make what students get, or renew template/"),
     "speed": ("tools.speed.speed", "maintainers", "time the RNN layer beside PyTorch and JAX"),
 }
+COMMANDS = {name: row for name, row in COMMANDS.items() if is_here(row[0])}
 
 
 def usage():

@@ -35,12 +35,11 @@ from tools.continuation import exact_continuation, mape
 
 HIDDEN = (8, 16, 32, 64, 128)
 DISTANCES = (2, 5, 10, 20, 50)  # timesteps
-KEPT_STEPS = (1, 5, 20, 99)  # of truncated back-propagation; 99 is all
+KEPT = (1, 5, 20, 99)  # steps of truncated back-propagation; 99 are all
 LENGTHS = (20, 40, 60, 80, 99, 120, 150, 200)  # values of a sequence
-DIRECTIONS = (16, 30, 40)
+AHEAD = np.array([1, 2, 5, 10, 20, 50, 100])  # values
 NOT_AUGMENTED = {"shift": 0, "pace": 0, "strength": 0, "turn": 0}
-NEIGHBOURS = 2  # windows to each side
-RATE = 0.05  # on raw sequences, where the comparison is not about rates
+RATE = 0.05  # of raw RNNs, where nothing is said about rates
 ROUND = 6  # significant digits in the results file
 
 
@@ -69,6 +68,19 @@ class Setting:
         self.seconds.setdefault(name, []).append(round(time.perf_counter() - start, 2))
         return result
 
+    def trained(self, name, build, inputs, rate, seed, epochs=40, c=None):
+        """Return the model build(seed), trained and watched as in the notebook's section 4."""
+        c, model = c or self.cells, build(seed)
+        options = {"epochs": epochs, "seed": seed, "validation": fresh(c, inputs, 2000, 99)}
+        self.timed(name, c.train_sine, model, inputs, rate, **options)
+        return model
+
+
+def fresh(c, inputs, count, seed):
+    """Return inputs and targets of `count` sequences, as `train_sine` draws them."""
+    X, y = c.sine_waves(count, np.random.default_rng(seed))
+    return inputs(X), (y / c.own_scale(X)).astype(np.float32)
+
 
 def built(c, *layers):
     """Return a float32 model of the notebook's class `c.Model`."""
@@ -83,192 +95,139 @@ def relu_dense(c, inputs, units, seed):
     return built(c, c.Dense(inputs, units, seed), c.Activation("relu", None), top)
 
 
-def raw_rnn(c, seed, init="orthogonal", layer=RNN):
+def raw_rnn(c, init, seed, layer=RNN):
     return built(c, layer(1, 32, seed, init=init), c.Dense(32, 1, seed + 1000))
-
-
-def fresh(c, inputs, count, rng):
-    """Return inputs and targets of `count` sequences, as `train_sine` draws them."""
-    X, y = c.sine_waves(count, rng)
-    return inputs(X), (y / c.own_scale(X)).astype(np.float32)
-
-
-def watched(c, inputs=None):
-    return fresh(c, inputs or c.raw_steps, 2000, np.random.default_rng(99))
-
-
-def accuracy_of(p, y):
-    """Return the three measures of predictions p (N, 1) of y."""
-    errors = 100 * np.abs((p - y) / y)
-    rmse = np.sqrt(np.mean((p - y) ** 2))
-    return {"mape": errors.mean(), "median_error": np.median(errors), "rmse": rmse}
 
 
 def sine(setting):
     """Dense-only against RNN: on raw values, on whitened ones, and what the states hold."""
-    return {"raw": raw(setting), **whitened(setting)}
-
-
-def scores(setting, c, model, inputs):
-    """Return the errors on 10,000 generated sequences, and the MAPE on the course's."""
-    X, y = c.sine_waves(10_000, np.random.default_rng(999))
-    test = mape(c.predict_sine(model, inputs, setting.X_sine), exact_continuation(setting.X_sine))
-    return accuracy_of(c.predict_sine(model, inputs, X), y) | {"test_mape": test}
-
-
-def best_rate(loss):
-    """Return the learning rate with the lowest loss(rate), of a grid that goes on to both sides."""
-    losses = {rate: loss(rate) for rate in (0.05, 0.1, 0.2)}
-    while (best := min(losses, key=losses.get)) in (min(losses), max(losses)):
-        further = best / 2 if best == min(losses) else best * 2
-        losses[further] = loss(further)
-    return best
-
-
-def trained(setting, name, build, inputs, rate, seed, epochs, c=None):
-    """Return the model build(seed), trained as the notebook does it, with validation losses."""
-    c, model = c or setting.cells, build(seed)
-    options = {"epochs": epochs, "seed": seed, "validation": watched(c, inputs)}
-    setting.timed(name, c.train_sine, model, inputs, rate, **options)
-    return model
-
-
-def short_loss(setting, name, build, inputs, epochs, c, rate):
-    """Return the validation loss of a short training of seed 0, which no comparison uses."""
-    try:
-        model = trained(setting, f"rates {name}", build, inputs, rate, 0, epochs, c)
-    except FloatingPointError:
-        return np.inf
-    return model.val_losses[-1]
-
-
-def compared(setting, name, build, inputs, epochs, c):
-    """Train with three seeds, at the rate that is best in trainings a quarter as long."""
-    rate = best_rate(partial(short_loss, setting, name, build, inputs, epochs // 4, c))
-    models = [
-        trained(setting, name, build, inputs, rate, seed, epochs, c) for seed in setting.seeds(3)
-    ]
-    runs = gathered([scores(setting, c, model, inputs) for model in models])
-    return runs | {"rate": rate, "weights": count_weights(models[0])}
-
-
-def raw(setting):
-    """The course's two models, and three more, on the 99 values as they are."""
     undivided = load_cells("imports", "model", "sine")
-    undivided["own_scale"] = lambda X: np.ones((len(X), 1))  # what train and predict divide by
-    result = {}
-    for scale, names in (
-        ("own scale", vars(setting.cells)),
-        ("raw amplitude", undivided),
-    ):
+    undivided["own_scale"] = lambda X: np.ones((len(X), 1))  # by which all cells divide
+    raw = {}
+    for scale, names in (("own scale", vars(setting.cells)), ("raw amplitude", undivided)):
         c = SimpleNamespace(**names)
         models = {
             "dense": (c.build_raw_dense, c.raw_row),
             "dense, 11 units": (partial(relu_dense, c, 99, 11), c.raw_row),
             "linear": (lambda seed, c=c: built(c, c.Dense(99, 1, seed)), c.raw_row),
             "rnn": (c.build_raw_rnn, c.raw_steps),
-            "rnn, orthogonal": (partial(raw_rnn, c), c.raw_steps),
+            "rnn, orthogonal": (partial(raw_rnn, c, "orthogonal"), c.raw_steps),
         }
-        result[scale] = {
-            name: compared(setting, f"sine raw, {scale}, {name}", *model, 40, c)
+        raw[scale] = {
+            name: at_its_best(setting, c, f"sine, {scale}, {name}", *model, 40)
             for name, model in models.items()
         }
-    return result
+    return {"raw": raw, **whitened(setting)}
+
+
+def at_its_best(setting, c, name, build, inputs, epochs):
+    """Return the scores of three seeds, at the rate that is best for a fourth in short trainings.
+
+    The rates are a grid by factors of two, which goes on while the best is at one of its ends.
+    """
+
+    def loss(rate):
+        recipe = build, inputs, rate, 0, epochs // 4, c
+        try:
+            return setting.trained(f"rates of {name}", *recipe).val_losses[-1]
+        except FloatingPointError:
+            return np.inf
+
+    losses = {rate: loss(rate) for rate in (0.05, 0.1, 0.2)}
+    while (best := min(losses, key=losses.get)) in (min(losses), max(losses)):
+        further = best / 2 if best == min(losses) else best * 2
+        losses[further] = loss(further)
+    models = [setting.trained(name, build, inputs, best, s, epochs, c) for s in setting.seeds(3)]
+    return gathered([scores(setting, c, model, inputs) for model in models]) | {"rate": best}
+
+
+def scores(setting, c, model, inputs):
+    """Return the errors on 10,000 generated sequences, and the MAPE on the course's."""
+    X, y = c.sine_waves(10_000, np.random.default_rng(999))
+    test = mape(c.predict_sine(model, inputs, setting.X_sine), exact_continuation(setting.X_sine))
+    found = errors(c.predict_sine(model, inputs, X), y)
+    return found | {"test_mape": test, "weights": sum(W.size for W in model.weights())}
+
+
+def errors(p, y):
+    """Return three measures of the predictions p (N, 1) of y."""
+    percent, rmse = 100 * np.abs((p - y) / y), np.sqrt(np.mean((p - y) ** 2))
+    return {"mape": percent.mean(), "median_error": np.median(percent), "rmse": rmse}
 
 
 def whitened(setting):
-    """The notebook's models and what lies beside them; the readout by least squares."""
-    c = setting.cells
-    runs, readouts = {}, {"untrained": [], "5 epochs": [], "60 epochs": []}
+    """The notebook's models on whitened inputs; and the readout of their states."""
+    c, runs, readouts = setting.cells, {}, {}
     for seed in setting.seeds(3):
-        train = partial(trained, setting, seed=seed)
-        models = {
-            "dense": train("sine dense", c.build_sine_dense, c.sine_row, 0.02, epochs=30),
-        }
+        recipe = c.build_sine_dense, c.sine_row, 0.02, seed, 30
+        models = {"dense": (setting.trained("sine dense", *recipe), c.sine_row)}
         rnns = {"untrained": c.build_sine_rnn(seed)}
         for epochs in (5, 60):
-            name = f"{epochs} epochs"
-            args = c.build_sine_rnn, c.sine_steps, 0.15
-            rnns[name] = models[f"rnn, {name}"] = train(f"sine rnn, {name}", *args, epochs=epochs)
-        for name, model in rnns.items():
-            readouts[name].append(readout(c, model))
-        for count in DIRECTIONS:
-            name = f"rnn, readout of {count}"
-            args = c, rnns["5 epochs"], count, seed
-            models[name] = setting.timed(f"sine {name}", whitened_readout, *args, epochs=30)
+            name, recipe = f"{epochs} epochs", (c.build_sine_rnn, c.sine_steps, 0.15, seed, epochs)
+            rnns[name] = setting.trained(f"sine rnn, {name}", *recipe)
+            models[f"rnn, {name}"] = rnns[name], c.sine_steps
+        for count in (16, 30, 40):
+            name, recipe = f"rnn, readout of {count}", (c, rnns["5 epochs"], count, seed)
+            model = setting.timed(f"sine {name}", whitened_readout, *recipe, epochs=30)
+            models[name] = model, c.sine_steps
         for name, model in models.items():
-            inputs = c.sine_row if name == "dense" else c.sine_steps
-            one = scores(setting, c, model, inputs) | {"weights": count_weights(model)}
-            runs.setdefault(name, []).append(one)
+            runs.setdefault(name, []).append(scores(setting, c, *model))
+        for name, model in rnns.items():
+            readouts.setdefault(name, []).append(least_squares(c, model))
     table = {name: gathered(several) for name, several in runs.items()}
     build = partial(relu_dense, c, c.DENSE_BASIS.shape[1], 500)
-    table["dense, relu"] = compared(setting, "sine dense, relu", build, c.sine_row, 30, c)
-    axes = {name: gathered(several) for name, several in readouts.items()}
-    axes["the 99 values"] = {"mean_squares": [mean_squares(c.own_fit)]}
-    return {"whitened": table, "readout": axes}
+    table["dense, relu"] = at_its_best(setting, c, "sine dense, relu", build, c.sine_row, 30)
+    states = {name: gathered(several) for name, several in readouts.items()}
+    return {"whitened": table, "states": states, "raw_mean_squares": mean_squares(c.own_fit)}
 
 
 def whitened_readout(c, rnn, count, seed, epochs):
     """Return the RNN with its states whitened to `count` directions and a Dense layer trained."""
-    front = c.whitened_states(rnn, count)
-    top = built(c, c.Dense(count, 1, seed))
+    front, top = c.whitened_states(rnn, count), built(c, c.Dense(count, 1, seed))
     c.train_sine(top, lambda X: front.predict(c.sine_steps(X)), 0.02, epochs, seed=seed)
     return built(c, *front.layers, *top.layers)
 
 
-def mean_squares(rows):
-    """Return the 40 largest mean squares of `rows` and a 1 along their principal axes."""
-    rows = np.hstack([rows, np.ones((len(rows), 1))])
-    return (np.linalg.svd(rows, compute_uv=False) ** 2 / len(rows))[:40]
-
-
-def readout(c, model):
-    """Return the MAPE of a readout by least squares of the model's states, and their spectrum."""
+def least_squares(c, model):
+    """Return the errors of the model with its last layer by least squares, and its spectrum."""
     X, y = c.sine_waves(10_000, np.random.default_rng(999))
-    fit, val = (model.layers[0].forward(c.sine_steps(A)).astype(float) for A in (c.X_fit, X))
-    A, B = (np.hstack([h, np.ones((len(h), 1))]) for h in (fit, val))
-    W = np.linalg.lstsq(A, c.y_fit / c.own_scale(c.X_fit), rcond=None)[0]
-    return accuracy_of(c.own_scale(X) * (B @ W), y) | {"mean_squares": mean_squares(fit)}
+    fit, val = (with_one(model.layers[0].forward(c.sine_steps(A))) for A in (c.X_fit, X))
+    W = np.linalg.lstsq(fit, c.y_fit / c.own_scale(c.X_fit), rcond=None)[0]
+    return errors(c.own_scale(X) * (val @ W), y) | {"mean_squares": mean_squares(fit[:, :-1])}
 
 
-def first_signs(count, T, rng):
-    """Noise (count, T, 1), and the sign (count, 1) of the first value: nothing else matters."""
-    X = rng.standard_normal((count, T, 1), dtype=np.float32)
+def with_one(rows):
+    return np.hstack([rows, np.ones((len(rows), 1))])
+
+
+def mean_squares(rows):
+    """Return the 40 largest mean squares of `rows`, with a 1 each, along their principal axes."""
+    return (np.linalg.svd(with_one(rows), compute_uv=False) ** 2 / len(rows))[:40]
+
+
+def first_signs(T, rng):
+    """Noise (2000, T, 1), and the sign (2000, 1) of the first value: nothing else matters."""
+    X = rng.standard_normal((2000, T, 1), dtype=np.float32)
     return X, np.sign(X[:, 0])
 
 
 def recall(setting):
     """Epochs until 95 % are right about the sign of x_1, T steps before; null: not in 100."""
-    return {
-        init: {
-            str(T): [
-                setting.timed(
-                    f"recall {init}", epochs_needed, setting.cells, T, init, s, epochs=100
-                )
-                for s in setting.seeds()
-            ]
-            for T in DISTANCES
-        }
-        for init in ("course", "orthogonal")
-    }
+    result = {"course": {}, "orthogonal": {}}
+    for init, by_distance in result.items():
+        for T in DISTANCES:
+            recipe = f"recall {init}", epochs_needed, setting.cells, init, T
+            by_distance[str(T)] = [setting.timed(*recipe, s, epochs=100) for s in setting.seeds()]
+    return result
 
 
-def epochs_needed(c, T, init, seed, epochs):
-    model = raw_rnn(c, seed, init)
-    X, y = first_signs(2000, T, np.random.default_rng(99))
+def epochs_needed(c, init, T, seed, epochs):
+    model = raw_rnn(c, init, seed)
+    X, y = first_signs(T, np.random.default_rng(99))
+    options = {"epochs": 1, "learning_rate": RATE, "batch_size": 20, "clip_norm": 1.0}
+    options["epoch_data"] = partial(first_signs, T)
     for epoch in range(1, epochs + 1):
-        model.train(
-            None,
-            None,
-            None,
-            None,
-            epochs=1,
-            learning_rate=RATE,
-            batch_size=20,
-            clip_norm=1.0,
-            seed=1000 * seed + epoch,
-            epoch_data=partial(first_signs, 2000, T),
-        )
+        model.train(None, None, None, None, seed=1000 * seed + epoch, **options)
         if (np.sign(model.predict(X)) == y).mean() >= 0.95:
             return epoch
     return None
@@ -276,38 +235,25 @@ def epochs_needed(c, T, init, seed, epochs):
 
 def stack(setting):
     """RNN(1, 16) under RNN(16, k): what reaches the first layer, and what it is worth."""
-    c = setting.cells
-    one_step = {}
+    c, result = setting.cells, {"one step": {}, "sequence": {}}
     for passes in ("true", "course", "flipped", "rotated", "none"):
         losses, cosines = [], []
         for seed in setting.seeds(15):
             first, top = RNN(1, 16, seed, init="orthogonal"), PassesDown(passes, seed + 100)
             model = built(c, first, top, c.Dense(16, 1, seed))
-            recipe = train_stack, c, model, seed
-            cosines.append(setting.timed(f"stack {passes}", *recipe, epochs=40))
+            cosines.append(setting.timed(f"stack {passes}", train_stack, c, model, seed, epochs=20))
             losses.append(model.val_losses)
-        one_step[passes] = {
+        result["one step"][passes] = {
             "final_loss": [by_epoch[-1] for by_epoch in losses],
             "loss_by_epoch": np.median(losses, axis=0),
             "cosine_by_epoch": np.median(cosines, axis=0),
         }
-    sequence = {}
     for k in (16, 32):
-        sequence[str(k)] = {"final_loss": []}
-        for seed in setting.seeds():
-            build = partial(sequence_stack, c, k)
-            recipe = build, c.raw_steps, RATE, seed, 40
-            model = trained(setting, f"stack sequence, k = {k}", *recipe)
-            sequence[str(k)]["final_loss"].append(model.val_losses[-1])
-    p_values = pairwise_tests({name: r["final_loss"] for name, r in one_step.items()})
-    kinds = {"one step": one_step, "sequence": sequence, "p_values": p_values}
-    return kinds | {"refused": refusal(c)}
-
-
-def sequence_stack(c, k, seed):
-    first = RNN(1, 16, seed, return_sequences=True, init="orthogonal")
-    second = RNN(16, k, seed + 100, input_gradient="true", init="orthogonal")
-    return built(c, first, second, c.Dense(k, 1, seed))
+        recipe = f"stack sequence, k = {k}", partial(sequence_stack, c, k), c.raw_steps, RATE
+        models = [setting.trained(*recipe, seed, 20) for seed in setting.seeds()]
+        result["sequence"][str(k)] = {"final_loss": [model.val_losses[-1] for model in models]}
+    final = {passes: r["final_loss"] for passes, r in result["one step"].items()}
+    return result | {"p_values": pairwise_tests(final), "refused": refusal(c)}
 
 
 class PassesDown(RNN):
@@ -328,8 +274,7 @@ class PassesDown(RNN):
 def train_stack(c, model, seed, epochs):
     """Train; return the cosine of the first layer's gradient with the true one, by epoch."""
     cosines, top = [], model.layers[1]
-    passes = top.passes
-    X, y = fresh(c, c.raw_steps, 300, np.random.default_rng(98))
+    passes, (X, y) = top.passes, fresh(c, c.raw_steps, 300, 98)
 
     def inputs(X_epoch):  # is called before each epoch
         gradients = []
@@ -338,8 +283,15 @@ def train_stack(c, model, seed, epochs):
         cosines.append(cosine(*gradients))
         return c.raw_steps(X_epoch)
 
-    c.train_sine(model, inputs, RATE, epochs, seed=seed, validation=watched(c))
+    watch = fresh(c, c.raw_steps, 2000, 99)
+    c.train_sine(model, inputs, RATE, epochs, seed=seed, validation=watch)
     return cosines
+
+
+def sequence_stack(c, k, seed):
+    first = RNN(1, 16, seed, return_sequences=True, init="orthogonal")
+    second = RNN(16, k, seed + 100, input_gradient="true", init="orthogonal")
+    return built(c, first, second, c.Dense(k, 1, seed))
 
 
 def first_gradient(model, X, y):
@@ -349,8 +301,8 @@ def first_gradient(model, X, y):
 
 
 def cosine(a, b):
-    lengths = np.linalg.norm(a) * np.linalg.norm(b)
-    return float(a @ b / lengths) if lengths else 0.0
+    """Return the cosine of the angle between two vectors; 0 if one of them is zero."""
+    return float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), np.finfo(float).tiny))
 
 
 def pairwise_tests(values):
@@ -372,211 +324,168 @@ def refusal(c):
 
 def hidden(setting):
     """Hidden units on the activity task, not augmented: errors on seen and unseen volunteers."""
-    c = setting.cells
+    c, result, by_volunteer = setting.cells, {}, {}
     who = c.volunteers(setting.y)
-    result, errors = {}, {}
+    options = {"learning_rate": 0.1, "batch_size": 32, "clip_norm": 1.0, "schedule": c.cosine}
+    options |= {"epochs": 15, "loss_function": "cce", "shuffle": True}
+    Y = np.eye(3, dtype=np.float32)[setting.y]
     for H in HIDDEN:
         runs, wrong = [], np.zeros(len(who), bool)
         for fold in range(7):
-            held = who // 3 == fold
+            held, seed = who // 3 == fold, fold + 1
             X = c.to_steps(setting.X, c.sensor_scale(setting.X[~held]))
-            model = built(
-                c,
-                RNN(X.shape[2], H, fold + 1, init="orthogonal"),
-                c.Dense(H, 3, fold + 1),
-                c.Activation("softmax", "cross_entropy"),
-            )
-            setting.timed(
-                f"hidden {H}",
-                model.train,
-                X[~held],
-                np.eye(3, dtype=np.float32)[setting.y[~held]],
-                None,
-                None,
-                epochs=15,
-                learning_rate=0.1,
-                batch_size=32,
-                loss_function="cce",
-                shuffle=True,
-                schedule=c.cosine,
-                clip_norm=1.0,
-                seed=fold + 1,
-            )
+            layers = RNN(48, H, seed, init="orthogonal"), c.Dense(H, 3, seed)
+            model = built(c, *layers, c.Activation("softmax", "cross_entropy"))
+            data = X[~held], Y[~held], None, None
+            setting.timed(f"hidden {H}", model.train, *data, seed=seed, **options)
             mistaken = model.predict(X).argmax(axis=1) != setting.y
             seen, unseen = 100 * mistaken[~held].mean(), 100 * mistaken[held].mean()
             runs.append({"training_error": seen, "validation_error": unseen, "gap": unseen - seen})
             wrong[held] = mistaken[held]
-        errors[str(H)] = np.bincount(who, wrong) / np.bincount(who)
-        result[str(H)] = gathered(runs) | {
-            "weights": count_weights(model),
-            "errors": int(wrong.sum()),
-        }
+        by_volunteer[str(H)] = np.bincount(who, wrong)
+        totals = {"weights": sum(W.size for W in model.weights()), "errors": int(wrong.sum())}
+        result[str(H)] = gathered(runs) | totals
     seconds = [np.median(setting.seconds[f"hidden {H}"]) for H in HIDDEN]
-    setting.seconds["hidden, time explained by"] = {
+    setting.seconds["hidden, share of the time's variance explained"] = {
         name: np.corrcoef(np.power(HIDDEN, power), seconds)[0, 1] ** 2
         for name, power in (("H", 1), ("H^2", 2))
     }
-    return result | {"p_values": pairwise_tests(errors)}
+    return result | {"p_values": pairwise_tests(by_volunteer)}
 
 
 def explosion(setting):
-    """The raw RNN, orthogonal, at a high and a low rate: with and without clipping."""
-    c = setting.cells
-    result = {}
-    for rate, clip_norm in ((0.3, None), (0.3, 1.0), (0.05, None), (0.05, 1.0)):
-        name, runs = f"rate {rate}, {'not ' * (clip_norm is None)}clipped", []
+    """The raw RNN at a high and at a low rate, with clipping and without; diverged: losses end."""
+    c, result = setting.cells, {}
+    for rate, clip_norm in ((0.3, None), (0.3, 1.0), (RATE, None), (RATE, 1.0)):
+        name, runs = f"rate {rate}, {'clipped' if clip_norm else 'not clipped'}", []
+        cells = SimpleNamespace(**vars(c) | {"Model": noting_model(c.Model, clip_norm)})
+        build = partial(raw_rnn, cells, "orthogonal")
         for seed in setting.seeds():
-            model = raw_rnn(c, seed)
-            norms = note_gradients(model)
-            with contextlib.suppress(FloatingPointError):
-                setting.timed(
-                    f"explosion {name}",
-                    model.train,
-                    None,
-                    None,
-                    *watched(c),
-                    epochs=40,
-                    learning_rate=rate,
-                    batch_size=20,
-                    schedule=c.cosine,
-                    clip_norm=clip_norm,
-                    seed=seed,
-                    epoch_data=partial(fresh, c, c.raw_steps, 2000),
-                )
-            runs.append(
-                {
-                    "epochs": len(model.val_losses),  # whole ones
-                    "validation_loss": model.val_losses,
-                    "gradient_norm": norms[:100],
-                }
-            )
+            model = setting.trained(f"explosion {name}", build, c.raw_steps, rate, seed)
+            runs.append({"validation_loss": model.val_losses, "gradient_norm": model.norms[:100]})
         result[name] = gathered(runs)
     return result
 
 
-def note_gradients(model):
-    """Return a list that gets the length of the whole gradient at every update of `model`."""
-    norms, update = [], model.update
+def noting_model(base, clip_norm):
+    """Return a Model, clipped as told, that notes gradients and ends quietly if it diverges."""
 
-    def noting(rate):
-        norms.append(model.gradient_norm())
-        update(rate)
+    class NotingModel(base):
+        def train(self, *args, **options):
+            self.norms = []
+            with contextlib.suppress(FloatingPointError):
+                super().train(*args, **options | {"clip_norm": clip_norm})
 
-    model.update = noting
-    return norms
+        def update(self, rate):
+            self.norms.append(self.gradient_norm())
+            super().update(rate)
+
+    return NotingModel
 
 
 class Truncated(RNN):
     """An RNN whose gradient travels back over its last `kept` steps only."""
 
-    kept = None  # all
+    kept = max(KEPT)
 
     def backward(self, dH):
-        if self.kept is not None:
-            N, T, D = self._shape
-            self._shape = N, min(self.kept, T), D
-            self._Z = self._Z[-self._shape[1] - 1 :]
+        N, T, D = self._shape
+        self._shape = N, min(self.kept, T), D
+        self._Z = self._Z[-self._shape[1] - 1 :]
         return super().backward(dH)
 
 
 def truncated(setting):
     """Truncated back-propagation: its gradient beside the full one, and what it learns."""
-    c = setting.cells
-    X, y = watched(c)
-    result = {}
-    for kept in KEPT_STEPS:
+    c, result = setting.cells, {}
+
+    def build(seed):
+        model = raw_rnn(c, "orthogonal", seed, Truncated)
+        model.layers[0].kept = kept
+        return model
+
+    def cosine_with_full(model):
+        gradients, layer = [], model.layers[0]
+        for layer.kept in (max(KEPT), kept):
+            gradients.append(first_gradient(model, *fresh(c, c.raw_steps, 2000, 99)))
+        return cosine(*gradients)
+
+    for kept in KEPT:
         runs = []
         for seed in setting.seeds():
-            model = raw_rnn(c, seed, layer=Truncated)
-            before = truncated_cosine(model, X, y, kept)
-            model.layers[0].kept = kept
-            options = {"epochs": 40, "seed": seed, "validation": (X, y)}
-            setting.timed(f"truncated {kept}", c.train_sine, model, c.raw_steps, RATE, **options)
-            runs.append(
-                {
-                    "cosine_before": before,
-                    "cosine_after": truncated_cosine(model, X, y, kept),
-                    "final_loss": model.val_losses[-1],
-                }
-            )
+            model = setting.trained(f"truncated {kept}", build, c.raw_steps, RATE, seed)
+            before, after = map(cosine_with_full, (build(seed), model))
+            run = {"cosine_before": before, "cosine_after": after}
+            runs.append(run | {"final_loss": model.val_losses[-1]})
         result[str(kept)] = gathered(runs)
     return result
 
 
-def truncated_cosine(model, X, y, kept):
-    gradients = []
-    for model.layers[0].kept in (None, kept):
-        gradients.append(first_gradient(model, X, y))
-    return cosine(*gradients)
-
-
 def waves(c, count, steps):
-    """Return `count` waves (count, steps) at the notebook's distance of two values."""
+    """Return waves (count, steps), with the distance between two values that the notebook has."""
     freq, amp, phase = c.sine_parameters(count, (0.5, 5), (0.5, 5), np.random.default_rng(97))
     return amp * np.sin(freq * 2 * np.pi / 99 * np.arange(steps) + phase)
 
 
 def lengths(setting):
-    """The RNN of raw values, trained on 99 of them, given other lengths; one value to predict."""
-    c = setting.cells
-    wave, runs = waves(c, 5000, max(LENGTHS) + 1), []
+    """The RNN of raw values, trained on 99 of them, given other numbers of them; one target."""
+    c, runs = setting.cells, []
+    wave = waves(c, 5000, max(LENGTHS) + 1)
     X, y = wave[:, :-1], wave[:, -1:]
     for seed in setting.seeds():
-        model = trained(setting, "lengths", c.build_raw_rnn, c.raw_steps, 0.2, seed, 40)
-        given = [accuracy_of(c.predict_sine(model, c.raw_steps, X[:, -k:]), y) for k in LENGTHS]
-        runs.append(gathered(given))
+        model = setting.trained("lengths", c.build_raw_rnn, c.raw_steps, 0.2, seed)
+        runs.append(
+            gathered([errors(c.predict_sine(model, c.raw_steps, X[:, -k:]), y) for k in LENGTHS])
+        )
     return gathered(runs) | {"values": LENGTHS}
 
 
 def feedback(setting):
-    """Predictions fed back as inputs for 100 steps: errors, in parts of the amplitude."""
-    c = setting.cells
+    """Predictions fed back for 100 steps: median errors, in parts of each wave's amplitude."""
+    c, result = setting.cells, {"steps": AHEAD}
     wave = waves(c, 1000, 199)
     size = np.sqrt(2 * np.mean(wave**2, axis=1, keepdims=True))
-    steps = np.array([1, 2, 5, 10, 20, 50, 100])
-    result = {"steps": steps}
-    for name, *recipe in (
-        ("dense", c.build_raw_dense, c.raw_row, 0.2),
-        ("rnn", c.build_raw_rnn, c.raw_steps, 0.2),
-        ("dense, whitened", c.build_sine_dense, c.sine_row, 0.02),
+    for name, build, inputs in (
+        ("dense", c.build_raw_dense, c.raw_row),
+        ("rnn", c.build_raw_rnn, c.raw_steps),
     ):
-        runs = []
-        for seed in setting.seeds(3):
-            model, known = trained(setting, f"feedback {name}", *recipe, seed, 40), wave[:, :99]
+        result[name] = []
+        for seed in setting.seeds():
+            model = setting.trained(f"feedback {name}", build, inputs, 0.2, seed)
+            known = wave[:, :99]
             for _ in range(100):
-                known = np.hstack([known, c.predict_sine(model, recipe[1], known[:, -99:])])
-            errors = np.sqrt(np.mean(((known - wave) / size) ** 2, axis=0))
-            runs.append(errors[98 + steps])
-        result[name] = runs
+                known = np.hstack([known, c.predict_sine(model, inputs, known[:, -99:])])
+            wrong = np.median(np.abs(known - wave) / size, axis=0)
+            result[name].append(wrong[98 + AHEAD])
     return result
 
 
 def initialisation(setting):
     """The course's 0.01 initialisation against the orthogonal one: gradients, and training."""
-    c = setting.cells
+    c, result = setting.cells, {}
     some = slice(None, None, len(setting.X) // 256)
     X = (setting.X[some] / setting.X.std(axis=(0, 1))).astype(np.float64)
-    groups = {"resting": setting.y[some] == 2, "moving": setting.y[some] != 2}
-    result = {}
+    rests = setting.y[some] == 2
     for init in ("course", "orthogonal"):
         runs = []
         for seed in setting.seeds():
             layer = RNN(6, 64, seed, init=init, return_sequences=True, input_gradient="true")
-            h = layer.forward(X)
-            dH = np.zeros_like(h)
+            slopes = 1 - layer.forward(X) ** 2
+            dH = np.zeros_like(slopes)
             dH[:, -1] = np.random.default_rng(seed).standard_normal((len(X), 64))
             sizes = (layer.backward(dH) ** 2).sum(axis=2)
-            radius = np.abs(np.linalg.eigvals(layer.Wh)).max()
-            run = {"spectral_radius": radius, "norm": np.linalg.norm(layer.Wh, 2)}
-            run["root_mean_square_gain"] = np.linalg.norm(layer.Wh) / 8  # of a random vector
-            for name, rows in groups.items():
+            run = {
+                "spectral_radius": np.abs(np.linalg.eigvals(layer.Wh)).max(),
+                "norm": np.linalg.norm(layer.Wh, 2),  # of what it stretches most
+                "gain": np.linalg.norm(layer.Wh) / np.sqrt(64),  # of a random vector
+            }
+            for name, rows in (("resting", rests), ("moving", ~rests)):
                 g = np.sqrt(sizes[rows].mean(axis=0))
                 run[f"gradient_{name}"] = g
                 run[f"kept_by_a_step_{name}"] = (g[0] / g[-1]) ** (1 / (len(g) - 1))
-                slopes = np.sqrt(np.mean((1 - h[rows] ** 2) ** 2))
-                run[f"radius_times_slope_{name}"] = radius * slopes
-            build = partial(raw_rnn, c, init=init)
-            model = trained(setting, f"initialisation {init}", build, c.raw_steps, RATE, seed, 40)
+                run[f"slope_{name}"] = np.sqrt(np.mean(slopes[rows] ** 2))
+            build = partial(raw_rnn, c, init)
+            model = setting.trained(f"initialisation {init}", build, c.raw_steps, RATE, seed)
             runs.append(run | {"validation_loss": model.val_losses})
         result[init] = gathered(runs)
     return result
@@ -632,7 +541,7 @@ def activity(setting):
 
 
 def with_neighbours(P, X, groups):
-    """Add to each window's log-probabilities those of its neighbours of one recording and fold.
+    """Sum log-probabilities of a window and two to each side, of its recording and its fold.
 
     P (models, N, 3): probabilities of the windows X (N, 128, 6).
     """
@@ -640,7 +549,7 @@ def with_neighbours(P, X, groups):
     goes_on = overlaps(X) & (groups[1:] == groups[:-1])
     recording = np.concatenate([[0], np.cumsum(~goes_on)])
     total = logs.copy()
-    for k in range(1, NEIGHBOURS + 1):
+    for k in range(1, 3):
         one = (recording[k:] == recording[:-k])[:, np.newaxis]
         total[:, k:] += one * logs[:, :-k]
         total[:, :-k] += one * logs[:, k:]
@@ -666,28 +575,14 @@ def by_people(wrong, who, draws=10_000):
 
 EXPERIMENTS = {
     function.__name__: function
-    for function in (
-        sine,
-        recall,
-        stack,
-        hidden,
-        explosion,
-        truncated,
-        lengths,
-        feedback,
-        initialisation,
-        activity,
-    )
+    for function in (sine, recall, stack, hidden, explosion, truncated, lengths, feedback)
+    + (initialisation, activity)
 }
 
 
 def gathered(runs):
     """Return [{name: value}, ...] as {name: [value, ...]}, one entry a seed."""
     return {name: [run[name] for run in runs] for name in runs[0]}
-
-
-def count_weights(model):
-    return sum(W.size for W in model.weights())
 
 
 def plain(value):

@@ -2,10 +2,12 @@
 
     python -m tools mistakes
 
-tools/mistakes.txt lists them, as replacements in the source of the plain lab below. Each mistake, and
-each two that can be made at once, is put in, and the checks are run on what comes out. Two at once
-are left out of a check where an earlier one shows both, or where one mistake gives equal figures.
+mistakes.txt lists them as replacements in the source of the plain lab below. Each mistake, and each
+two that can be made at once, is put in, and the checks are run on what comes out. Two at once are
+left out of a check where an earlier one shows both, or where one mistake gives equal figures.
 """
+
+# ruff: noqa: NPY002 - the course's generator
 
 import argparse
 import ast
@@ -25,7 +27,6 @@ from lab.files import write_text
 from lab.mistakes import CLOSE, fingerprint
 from lab.model import gradients_of
 from tools.cells import NOTEBOOK
-
 
 
 class RNN:
@@ -122,23 +123,29 @@ def compute_CCE_loss(AL, Y):
 
 
 FILE = NOTEBOOK.with_name("lab") / "mistakes.json"
+LOSSES = ("MSE", "CCE")
 PLAIN = "\n".join(map(inspect.getsource, (RNN, Model, compute_MSE_loss, compute_CCE_loss)))
+
+
 def read_table():
-    """Return {mistake: sentence} and {mistake: [(old, new), ...]}."""
-    sentences, patches, formula = {}, {}, None
+    """Return {mistake: formula it violates} and {mistake: [[old, new], ...]} of mistakes.txt.
+
+    There, a line "= formula" heads lines "what stands in its place | old -> new | old -> new".
+    """
+    formulas, patches, formula = {}, {}, None
     for line in Path(__file__).with_suffix(".txt").read_text("utf-8").splitlines():
         what, *parts = line.split(" | ")
         if line.startswith("= "):
             formula = line[2:]
         elif parts:
-            sentences[what] = f"{what}: {formula}"
+            formulas[what] = formula
             patches[what] = [
                 [text.strip().replace("\\n", "\n") for text in part.split("->")] for part in parts
             ]
-    return sentences, patches
+    return formulas, patches
 
 
-SENTENCES, PATCHES = read_table()
+FORMULAS, PATCHES = read_table()
 
 
 def put_in(*mistakes):
@@ -152,7 +159,7 @@ def put_in(*mistakes):
 
 
 def checks():
-    """Return {check: what gives its figures from a namespace of classes}, as the notebook runs them."""
+    """Return {check: what gives its figures, from {name: class or function}}."""
     cells = ["".join(c["source"]) for c in json.loads(NOTEBOOK.read_text("utf-8"))["cells"]]
     tests = [part for cell in cells if "def test_" in cell for part in ast.parse(cell).body]
     course = {"np": np, "SHAPE_KEY": "_shape", "Dense": Dense, "Activation": Activation}
@@ -163,14 +170,15 @@ def checks():
         return lambda lab: course.update(lab) or course[name](*seed)
 
     return {
-        "RNN_initialization": run("test_initialization"),
         "Weights": lambda lab: further.weight_figures(lab["RNN"]),
         "RNN_forward": run("test_forward", 1),
         "RNN_backward": run("test_backward", 1),
         "Bias": lambda lab: further.bias_figures(lab["RNN"]),
         "Sequences": lambda lab: further.sequence_figures(lab["RNN"]),
         "Model_class": run("test_model_class", 1),
-        "Losses": lambda lab: further.loss_figures(lab["compute_MSE_loss"], lab["compute_CCE_loss"]),
+        "Losses": lambda lab: further.loss_figures(
+            lab["compute_MSE_loss"], lab["compute_CCE_loss"]
+        ),
         "Training": lambda lab: further.training_figures(lab["Model"], lab["RNN"], Dense),
     }
 
@@ -215,7 +223,7 @@ def made(pairs=True):
             add(source, min(shown[i] & shown[j], default=len(CHECKS)) + 1, i, j)
     ours = {name: right[name] for name in ("Weights", "Losses", "Training")}
     expected = {n: {k: np.asarray(v).tolist() for k, v in f.items()} for n, f in ours.items()}
-    return {"mistakes": SENTENCES, "expected": expected, "prints": rows}
+    return {"mistakes": FORMULAS, "expected": expected, "prints": rows}
 
 
 def main(argv):
