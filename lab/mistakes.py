@@ -53,25 +53,27 @@ def fingerprint(figures):
     return float(total)
 
 
-def explain(check, figures, expected, bound):
+def explain(check, figures, expected, bound, prints=None):
     """Return sentences that name the mistake in a check's figures; none if the figures are right.
 
     Args:
         check: name of the check.
         figures, expected: {key: array-like}, of the same keys.
         bound: largest difference that counts as equal, as `difference` measures it.
+        prints: {check: rows} for other figures than the shipped ones.
     """
     pairs = {key: (np.asarray(figures[key]), np.asarray(expected[key])) for key in expected}
     wrong = [key for key, pair in pairs.items() if not difference(*pair) <= bound]
     if not wrong:
         return []
     mark, sentences = fingerprint(figures), [": ".join(m) for m in known()["mistakes"].items()]
-    rows = known()["prints"].get(check, [])
+    rows = (known()["prints"] if prints is None else prints).get(check, [])
     fits = [numbers for f, *numbers in rows if abs(f - mark) < CLOSE]
     if fits:
         said = ["; together with ".join(sentences[i] for i in numbers) for numbers in fits]
-        verb = "are" if len(wrong) > 1 else "is"
-        return [f"{' and '.join(wrong)} {verb} what comes out with " + "; or with ".join(said)]
+        *most, last = wrong
+        subject = f"{', '.join(most)} and {last} are" if most else f"{last} is"
+        return [f"{subject} what comes out with " + "; or with ".join(said)]
     found = [_relation(key, *pairs[key], SIZES.get(check, (1, 1)), bound) for key in wrong]
     return [sentence for sentence in found if sentence] or [f"{check}: {UNKNOWN}"]
 

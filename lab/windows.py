@@ -9,6 +9,14 @@ def overlaps(X):
     return np.abs(X[:-1, half:] - X[1:, :half]).max(axis=(1, 2)) < 1e-5
 
 
+def recordings(X):
+    """Return the number, from 0 on, of the recording that each window of X (N, T, C) is of, (N,).
+
+    One goes on as long as a window shares half its samples with the next.
+    """
+    return np.concatenate([[0], np.cumsum(~overlaps(X))])
+
+
 def join_windows(X, y):
     """Undo the overlap of windows: put them back into the long signals they were cut from.
 

@@ -1,7 +1,7 @@
 """The handout: no solution and no result in it, blank worth nothing, and solved as a student would.
 
-The solution in tests/students/parts.txt is an independent one, written from the text: it keeps lists
-of states and knows nothing of the rows [h, x, 1] in `RNN.py`.
+The solution in tests/students/parts.txt is an independent one, written from the text: it keeps
+lists of states and knows nothing of the rows [h, x, 1] in `RNN.py`.
 """
 
 import ast
@@ -19,13 +19,13 @@ import numpy as np
 import pytest
 from conftest import ROOT, check_run, code_cells
 from nbclient import NotebookClient
-from pypdf import PdfWriter
 
+from data.prepare import prepare
 from lab.expected import compare
 from tools import handout
 from tools.cells import NOTEBOOK, load_cells
 from tools.grading import reference
-from tools.grading.submission import FILES, LAYERS, REPORT, as_python
+from tools.grading.submission import FILES, LAYERS, as_python
 
 STYLE = "asserts"  # whose Dense, Activation, Flatten and Loss the student brings
 BLANK = re.compile(
@@ -95,10 +95,13 @@ def test_a_student_gets_these_files_and_no_others(blank):
         *("Lab6.ipynb", "LICENSE", "README.md", "requirements.txt", "data", "lab", "outputs"),
         *("tools", *(f"{name}.py" for name in LAYERS)),
     }
+    assert {path.stem for path in (blank / "tools").rglob("*.*")} == {
+        *("__init__", "__main__", "run", "html", "cells", "data", "report"),
+        *("score", "submission", "safe_load", "submit"),
+    }
     assert not list((blank / "outputs").iterdir())
-    assert {path.suffix for path in blank.rglob("*.*")} == {".py", ".md", ".json", ".ipynb", ".txt"}
     commands = re.findall(r"^  (\w+)", tools(blank, "--help")[1], re.MULTILINE)
-    assert commands == ["run", "data", "score", "submit"]
+    assert commands == ["run", "data", "score", "submit", "report"]
     with pytest.raises(ValueError, match=r"expected a new or an empty folder, got .* Activation"):
         handout.make(blank)
 
@@ -121,7 +124,7 @@ def test_only_what_is_between_the_markers_changes():
     )
     colab = "### START CODE HERE ###\n# a\n### END CODE HERE ###"
     assert handout.blanked(colab) == colab
-    for broken in ("### START CODE HERE ###\nx", "### END CODE HERE ###", colab + colab[:22]):
+    for broken in ("### START CODE HERE ###\nx", "### END CODE HERE ###", colab + colab[:23]):
         with pytest.raises(ValueError, match="in pairs"):
             handout.blanked(broken)
     text = "a\n<!-- result: What? -->\nb\n<!-- /result -->\nc"
@@ -296,18 +299,17 @@ def test_graded_figures_of_the_solved_handout_are_right(solved):
         compare(check, names["graded"][check], figures)
 
 
-def test_slow_solved_it_runs_and_earns_what_it_made(solved, quick):
+def test_slow_solved_it_runs_and_earns_what_it_made(solved, tmp_path):
     """SLOW: one quick run, on simulated data; its files are then taken for those of a full one."""
-    options = ["--quick", "--data-dir", str(quick / "data"), "--to", "quick.ipynb"]
+    prepare(tmp_path, simulate=True)
+    options = ["--quick", "--data-dir", str(tmp_path), "--to", "quick.ipynb"]
     assert tools(solved, "run", *options)[0] == 0
     check_run(code_cells(solved / "quick.ipynb"))
     outputs = solved / "outputs"
     for path in (outputs / "quick").iterdir():
         path.rename(outputs / path.name)
     (solved / "quick.ipynb").rename(solved / NOTEBOOK.name)
-    page = PdfWriter()
-    page.add_blank_page(595, 842)
-    page.write(outputs / REPORT)
+    assert tools(solved, "report", "--name", "Ada", "--number", "1")[0] == 0
     card = json.loads(tools(solved, "score", "--json")[1])
     assert card["format_errors"] == []
     *graded, sine, activity, _, _, _ = card["lines"]

@@ -1,13 +1,18 @@
 """The notebook from a clean kernel in quick mode, on simulated data, and the saved hand-in."""
 
+import ast
 import json
 import re
+import sys
+import types
+from pathlib import Path
 
 import nbformat
 import pytest
 from conftest import ROOT, bars, check_run, code_cells
 
 from lab.files import output_folder
+from tools import run
 from tools.cells import NOTEBOOK, load_cells
 from tools.grading import submission
 from tools.tables import results_table, speed_tables
@@ -79,9 +84,45 @@ def test_cells_are_short():
     assert len((ROOT / "RNN.py").read_text("utf-8").splitlines()) <= 150
 
 
-def test_quick_mode_has_a_folder_of_its_own(tmp_path):
-    assert output_folder(tmp_path / "a", quick=False) == tmp_path / "a"
-    assert output_folder(tmp_path / "a", quick=True) == tmp_path / "a" / "quick"
+def test_quick_mode_and_stand_in_data_have_folders_of_their_own(tmp_path):
+    assert output_folder(tmp_path) == tmp_path
+    assert output_folder(tmp_path, quick=True) == tmp_path / "quick"
+    assert output_folder(tmp_path, stand_in=True) == tmp_path / "stand-in"
+    assert output_folder(tmp_path / "stand-in", stand_in=True) == tmp_path / "stand-in"
+
+
+@pytest.mark.parametrize("simulated", [[], ["X_test.csv"]])
+def test_a_headless_run_on_stand_in_data_leaves_the_hand_in(simulated, tmp_path, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(run, "OUTPUTS", tmp_path)
+    monkeypatch.setattr(run, "prepare", lambda folder: None)
+    monkeypatch.setattr(run, "stand_ins", lambda folder: simulated)
+    monkeypatch.setattr(run, "run", lambda **options: asked.update(options) or notebook_of())
+    run.main([])
+    folder = tmp_path / "stand-in"
+    expected = {"to": folder / "Lab6.ipynb", "OUTPUT_DIR": str(folder)}
+    assert asked == (expected if simulated else {"to": None})
+    assert (tmp_path / "Lab6.html").exists() == (not simulated)
+
+
+def notebook_of(*sources):
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def test_colab_cell(tmp_path, monkeypatch):
+    """The first code cell, uncommented, mounts the drive and goes to the lab's folder."""
+    source = code_cells(NOTEBOOK)[0].source
+    lines = [line.removeprefix("# ") for line in source.splitlines()[2:6]]
+    mounted, colab = [], types.ModuleType("google.colab")
+    colab.drive = types.SimpleNamespace(mount=mounted.append)
+    monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
+    monkeypatch.setitem(sys.modules, "google.colab", colab)
+    monkeypatch.chdir(tmp_path)
+    exec("\n".join(lines).replace("/content/drive/MyDrive/Lab6", str(ROOT)), {})
+    assert mounted == ["/content/drive"]
+    assert Path.cwd() == ROOT
+    assert not [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt)]
 
 
 def test_a_missing_tag_is_named():

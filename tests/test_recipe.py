@@ -9,7 +9,7 @@ import pytest
 
 from Dense import Dense
 
-from lab.windows import join_windows, rotations
+from lab.windows import join_windows, recordings, rotations
 from tools.cells import load_cells
 
 OFF = {"shift": 0, "pace": 0, "strength": 0, "turn": 0}  # sizes with which `augment` does nothing
@@ -472,11 +472,12 @@ def test_models_have_the_layers_of_the_text(recipe):
     assert kinds(activity) == [
         ("RNN", 48, 64),
         ("RNN", 64, 64),
+        ("RNN", 64, 64),
         ("Flatten",),
         ("Dense", 16 * 64, 3),
         ("Activation", "softmax"),
     ]
-    for layer in activity.layers[:2]:
+    for layer in activity.layers[:3]:
         assert layer.return_sequences
         assert layer.input_gradient == "true"
         np.testing.assert_allclose(layer.Wh @ layer.Wh.T, np.eye(64), atol=1e-5)
@@ -503,16 +504,30 @@ def test_seeds_decide_the_initial_weights(recipe, build):
     assert len({(type(layer), layer.seed) for layer in layers}) == len(layers)
 
 
-def test_prediction_is_the_mean_of_the_models_probabilities(recipe):
+def test_prediction_is_the_mean_of_the_models_log_probabilities(recipe):
     X, scale = windows_and_scale(32, 5)
     models = [recipe.build_activity(seed) for seed in (1, 2, 3)]
-    probabilities = recipe.predict_activity(models, X, scale)
-    assert probabilities.shape == (5, 3)
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
-    steps = recipe.to_steps(X, scale)
-    each = [model.forward(steps) for model in models]
-    np.testing.assert_allclose(probabilities, (each[0] + each[1] + each[2]) / 3, atol=1e-6)
-    assert all(np.abs(probabilities - one).max() > 0.01 for one in each)
+    log_p = recipe.predict_activity(models, X, scale)
+    assert log_p.shape == (5, 3)
+    each = [np.log(model.forward(recipe.to_steps(X, scale)) + 1e-5) for model in models]
+    np.testing.assert_allclose(log_p, (each[0] + each[1] + each[2]) / 3, atol=1e-5)
+    assert all(np.abs(log_p - one).max() > 0.01 for one in each)
+
+
+def test_neighbours_of_one_recording_are_added(recipe):
+    log_p = np.random.default_rng(34).normal(size=(12, 3))
+    recording = np.repeat([0, 1, 2], [5, 1, 6])
+    expected = [
+        sum(log_p[j] for j in range(12) if recording[j] == recording[i] and abs(i - j) <= 2)
+        for i in range(12)
+    ]
+    np.testing.assert_allclose(recipe.with_neighbours(log_p, recording), expected)
+    np.testing.assert_array_equal(recipe.with_neighbours(log_p, np.arange(12)), log_p)
+
+
+def test_a_recording_is_a_chain_of_shared_halves():
+    X, *_ = cut(LENGTHS, noise(35))
+    np.testing.assert_array_equal(recordings(X), np.repeat(np.arange(len(LENGTHS)), LENGTHS))
 
 
 def test_every_activity_epoch_augments_the_windows_it_was_given(recipe, monkeypatch):

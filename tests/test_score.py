@@ -17,6 +17,7 @@ from pypdf import PdfWriter
 
 from data.course import npy_bytes, sha256
 from data.simulate import sine_waves
+from tools import mistakes as maker
 from tools.continuation import exact_continuation, mape
 from tools.grading import reference, score, submission
 from tools.grading.safe_load import UnsafeError, load_dictionary
@@ -162,6 +163,14 @@ def unlabelled(own_data):
     for name in TRUTH_OF.values():
         (own_data / name).unlink()
     return Truth(own_data)
+
+
+@pytest.mark.parametrize("what", ["no tanh", "no 1 - h^2", "the bias added twice"])
+def test_a_mistake_in_the_handed_in_figures_is_named(hand_in, truth, what):
+    figures = maker.run(maker.put_in(what), maker.HANDED_IN, 42)
+    np.save(hand_in / submission.GRADED, reference.graded(42) | figures)
+    said = " ".join(line.missing for line in score_card(hand_in, truth))
+    assert (what in said) == (what != "the bias added twice")  # it is zero in the course's checks
 
 
 def test_without_the_answers_validation_figures_are_an_estimate(perfect, unlabelled):

@@ -19,6 +19,7 @@ COMMANDS = {  # name: (module, who it is for, what it does)
     "experiments": ("tools.experiments", "maintainers", "repeat the long experiments"),
     "tables": ("tools.tables", "maintainers", "fill the result tables of the READMEs"),
     "handout": ("tools.handout", "maintainers", "make what students get, or renew template/"),
+    "mistakes": ("tools.mistakes", "maintainers", "renew what names a student's mistake"),
     "speed": ("tools.speed.speed", "maintainers", "time the RNN layer beside PyTorch and JAX"),
 }
 COMMANDS = {name: row for name, row in COMMANDS.items() if is_here(row[0])}

@@ -36,7 +36,7 @@ from tools.continuation import exact_continuation, mape
 HIDDEN = (8, 16, 32, 64, 128)
 DISTANCES = (2, 5, 10, 20, 50)  # timesteps
 KEPT = (1, 5, 20, 99)  # steps of truncated back-propagation; 99 are all
-LENGTHS = (20, 40, 60, 80, 99, 120, 150, 200)  # values of a sequence
+LENGTHS = (2, 5, 10, 20, 60, 99, 200)  # values of a sequence
 AHEAD = np.array([1, 2, 5, 10, 20, 50, 100])  # values
 NOT_AUGMENTED = {"shift": 0, "pace": 0, "strength": 0, "turn": 0}
 RATE = 0.05  # of raw RNNs, where nothing is said about rates
@@ -61,7 +61,7 @@ class Setting:
     def timed(self, name, train, *args, **options):
         """Run a training without its bar; note its seconds under `name`."""
         if self.quick:
-            options["epochs"] = 2
+            options["epochs"] = 1
         start = time.perf_counter()
         with contextlib.redirect_stdout(io.StringIO()):
             result = train(*args, **options)
@@ -178,7 +178,8 @@ def whitened(setting):
     build = partial(relu_dense, c, c.DENSE_BASIS.shape[1], 500)
     table["dense, relu"] = at_its_best(setting, c, "sine dense, relu", build, c.sine_row, 30)
     states = {name: gathered(several) for name, several in readouts.items()}
-    return {"whitened": table, "states": states, "raw_mean_squares": mean_squares(c.own_fit)}
+    axes = {"raw_mean_squares": mean_squares(with_bias(c.own_fit)), "reach": 1 / (0.15 * 60 * 100)}
+    return {"whitened": table, "states": states, **axes}
 
 
 def whitened_readout(c, rnn, count, seed, epochs):
@@ -191,18 +192,18 @@ def whitened_readout(c, rnn, count, seed, epochs):
 def least_squares(c, model):
     """Return the errors of the model with its last layer by least squares, and its spectrum."""
     X, y = c.sine_waves(10_000, np.random.default_rng(999))
-    fit, val = (with_one(model.layers[0].forward(c.sine_steps(A))) for A in (c.X_fit, X))
+    fit, val = (with_bias(model.layers[0].forward(c.sine_steps(A))) for A in (c.X_fit, X))
     W = np.linalg.lstsq(fit, c.y_fit / c.own_scale(c.X_fit), rcond=None)[0]
-    return errors(c.own_scale(X) * (val @ W), y) | {"mean_squares": mean_squares(fit[:, :-1])}
+    return errors(c.own_scale(X) * (val @ W), y) | {"mean_squares": mean_squares(fit)}
 
 
-def with_one(rows):
+def with_bias(rows):
     return np.hstack([rows, np.ones((len(rows), 1))])
 
 
 def mean_squares(rows):
-    """Return the 40 largest mean squares of `rows`, with a 1 each, along their principal axes."""
-    return (np.linalg.svd(with_one(rows), compute_uv=False) ** 2 / len(rows))[:40]
+    """Return the 40 largest mean squares of `rows` along their principal axes."""
+    return (np.linalg.svd(rows, compute_uv=False) ** 2 / len(rows))[:40]
 
 
 def first_signs(T, rng):
@@ -216,34 +217,37 @@ def recall(setting):
     result = {"course": {}, "orthogonal": {}}
     for init, by_distance in result.items():
         for T in DISTANCES:
-            recipe = f"recall {init}", epochs_needed, setting.cells, init, T
-            by_distance[str(T)] = [setting.timed(*recipe, s, epochs=100) for s in setting.seeds()]
+            recipe = f"recall {init}", train_recall, setting.cells, init, T
+            runs = [setting.timed(*recipe, seed, epochs=100) for seed in setting.seeds()]
+            by_distance[str(T)] = gathered(runs)
     return result
 
 
-def epochs_needed(c, init, T, seed, epochs):
+def train_recall(c, init, T, seed, epochs):
     model = raw_rnn(c, init, seed)
     X, y = first_signs(T, np.random.default_rng(99))
-    options = {"epochs": 1, "learning_rate": RATE, "batch_size": 20, "clip_norm": 1.0}
+    options = {"epochs": 1, "learning_rate": 0.1, "batch_size": 20, "clip_norm": 1.0}
     options["epoch_data"] = partial(first_signs, T)
     for epoch in range(1, epochs + 1):
         model.train(None, None, None, None, seed=1000 * seed + epoch, **options)
-        if (np.sign(model.predict(X)) == y).mean() >= 0.95:
-            return epoch
-    return None
+        accuracy = (np.sign(model.predict(X)) == y).mean()
+        if accuracy >= 0.95:
+            return {"epochs": epoch, "accuracy": accuracy}
+    return {"epochs": None, "accuracy": accuracy}
 
 
 def stack(setting):
     """RNN(1, 16) under RNN(16, k): what reaches the first layer, and what it is worth."""
     c, result = setting.cells, {"one step": {}, "sequence": {}}
-    for passes in ("true", "course", "flipped", "rotated", "none"):
+    for variant in ("true", "course", "flipped", "rotated", "none"):
         losses, cosines = [], []
         for seed in setting.seeds(15):
-            first, top = RNN(1, 16, seed, init="orthogonal"), PassesDown(passes, seed + 100)
+            first, top = RNN(1, 16, seed, init="orthogonal"), PassesDown(variant, seed + 100)
             model = built(c, first, top, c.Dense(16, 1, seed))
-            cosines.append(setting.timed(f"stack {passes}", train_stack, c, model, seed, epochs=20))
+            recipe = f"stack {variant}", train_stack, c, model, seed
+            cosines.append(setting.timed(*recipe, epochs=20))
             losses.append(model.val_losses)
-        result["one step"][passes] = {
+        result["one step"][variant] = {
             "final_loss": [by_epoch[-1] for by_epoch in losses],
             "loss_by_epoch": np.median(losses, axis=0),
             "cosine_by_epoch": np.median(cosines, axis=0),
@@ -252,57 +256,56 @@ def stack(setting):
         recipe = f"stack sequence, k = {k}", partial(sequence_stack, c, k), c.raw_steps, RATE
         models = [setting.trained(*recipe, seed, 20) for seed in setting.seeds()]
         result["sequence"][str(k)] = {"final_loss": [model.val_losses[-1] for model in models]}
-    final = {passes: r["final_loss"] for passes, r in result["one step"].items()}
+    final = {variant: r["final_loss"] for variant, r in result["one step"].items()}
     return result | {"p_values": pairwise_tests(final), "refused": refusal(c)}
 
 
 class PassesDown(RNN):
-    """The second layer of a stack in one-step mode, which passes down what it is told to."""
+    """The second layer of a stack in one-step mode; `variant` says what it passes down."""
 
-    def __init__(self, passes, seed):
+    def __init__(self, variant, seed):
         super().__init__(16, 16, seed, init="orthogonal")
-        self.passes, self.rng = passes, np.random.default_rng(seed)
+        self.variant, self.rng = variant, np.random.default_rng(seed)
 
     def backward(self, dH):
-        self.input_gradient = "true" if self.passes == "true" else "course"
+        self.input_gradient = "true" if self.variant == "true" else "course"
         dA = super().backward(dH)
-        if self.passes == "rotated":  # another way in every batch
+        if self.variant == "rotated":  # another way in every batch
             dA = dA @ np.linalg.qr(self.rng.standard_normal((16, 16)))[0].astype(dA.dtype)
-        return {"flipped": -1, "none": 0}.get(self.passes, 1) * dA
+        return {"flipped": -1, "none": 0}.get(self.variant, 1) * dA
 
 
 def train_stack(c, model, seed, epochs):
     """Train; return the cosine of the first layer's gradient with the true one, by epoch."""
-    cosines, top = [], model.layers[1]
-    passes, (X, y) = top.passes, fresh(c, c.raw_steps, 300, 98)
+    cosines = []
 
-    def inputs(X_epoch):  # is called before each epoch
-        gradients = []
-        for top.passes in ("true", passes):
-            gradients.append(first_gradient(model, X, y))
-        cosines.append(cosine(*gradients))
-        return c.raw_steps(X_epoch)
+    def inputs(X):  # is called before each epoch
+        cosines.append(gradient_cosine(c, model, model.layers[1], "true"))
+        return c.raw_steps(X)
 
     watch = fresh(c, c.raw_steps, 2000, 99)
     c.train_sine(model, inputs, RATE, epochs, seed=seed, validation=watch)
     return cosines
 
 
+def gradient_cosine(c, model, layer, right):
+    """Return the cosine of the first layer's gradient with that of the variant `right` of `layer`.
+
+    A gradient of zero has cosine 0.
+    """
+    (X, y), gradients, variant = fresh(c, c.raw_steps, 300, 98), [], layer.variant
+    for layer.variant in (right, variant):
+        model.backward(2 * (model.forward(X) - y))
+        weights = gradients_of(model.layers[0]).values()
+        gradients.append(np.concatenate([g.ravel() for g in weights]))
+    a, b = gradients
+    return float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), np.finfo(float).tiny))
+
+
 def sequence_stack(c, k, seed):
     first = RNN(1, 16, seed, return_sequences=True, init="orthogonal")
     second = RNN(16, k, seed + 100, input_gradient="true", init="orthogonal")
     return built(c, first, second, c.Dense(k, 1, seed))
-
-
-def first_gradient(model, X, y):
-    """Return the gradient of all weights of the model's first layer as one vector."""
-    model.backward(2 * (model.forward(X) - y))
-    return np.concatenate([g.ravel() for g in gradients_of(model.layers[0]).values()])
-
-
-def cosine(a, b):
-    """Return the cosine of the angle between two vectors; 0 if one of them is zero."""
-    return float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), np.finfo(float).tiny))
 
 
 def pairwise_tests(values):
@@ -384,13 +387,11 @@ def noting_model(base, clip_norm):
 
 
 class Truncated(RNN):
-    """An RNN whose gradient travels back over its last `kept` steps only."""
-
-    kept = max(KEPT)
+    """An RNN whose gradient travels back over its last `variant` steps only."""
 
     def backward(self, dH):
         N, T, D = self._shape
-        self._shape = N, min(self.kept, T), D
+        self._shape = N, min(self.variant, T), D
         self._Z = self._Z[-self._shape[1] - 1 :]
         return super().backward(dH)
 
@@ -401,21 +402,15 @@ def truncated(setting):
 
     def build(seed):
         model = raw_rnn(c, "orthogonal", seed, Truncated)
-        model.layers[0].kept = kept
+        model.layers[0].variant = kept
         return model
-
-    def cosine_with_full(model):
-        gradients, layer = [], model.layers[0]
-        for layer.kept in (max(KEPT), kept):
-            gradients.append(first_gradient(model, *fresh(c, c.raw_steps, 2000, 99)))
-        return cosine(*gradients)
 
     for kept in KEPT:
         runs = []
         for seed in setting.seeds():
             model = setting.trained(f"truncated {kept}", build, c.raw_steps, RATE, seed)
-            before, after = map(cosine_with_full, (build(seed), model))
-            run = {"cosine_before": before, "cosine_after": after}
+            pair = {"before": build(seed), "after": model}
+            run = {k: gradient_cosine(c, m, m.layers[0], max(KEPT)) for k, m in pair.items()}
             runs.append(run | {"final_loss": model.val_losses[-1]})
         result[str(kept)] = gathered(runs)
     return result
@@ -434,28 +429,24 @@ def lengths(setting):
     X, y = wave[:, :-1], wave[:, -1:]
     for seed in setting.seeds():
         model = setting.trained("lengths", c.build_raw_rnn, c.raw_steps, 0.2, seed)
-        runs.append(
-            gathered([errors(c.predict_sine(model, c.raw_steps, X[:, -k:]), y) for k in LENGTHS])
-        )
+        given = [c.predict_sine(model, c.raw_steps, X[:, -k:]) for k in LENGTHS]
+        runs.append(gathered([errors(p, y) for p in given]))
     return gathered(runs) | {"values": LENGTHS}
 
 
 def feedback(setting):
-    """Predictions fed back for 100 steps: median errors, in parts of each wave's amplitude."""
+    """Predictions fed back for 100 steps: median errors, in parts of each wave's largest value."""
     c, result = setting.cells, {"steps": AHEAD}
     wave = waves(c, 1000, 199)
-    size = np.sqrt(2 * np.mean(wave**2, axis=1, keepdims=True))
-    for name, build, inputs in (
-        ("dense", c.build_raw_dense, c.raw_row),
-        ("rnn", c.build_raw_rnn, c.raw_steps),
-    ):
+    models = {"dense": (c.build_raw_dense, c.raw_row), "rnn": (c.build_raw_rnn, c.raw_steps)}
+    for name, (build, inputs) in models.items():
         result[name] = []
         for seed in setting.seeds():
             model = setting.trained(f"feedback {name}", build, inputs, 0.2, seed)
             known = wave[:, :99]
             for _ in range(100):
                 known = np.hstack([known, c.predict_sine(model, inputs, known[:, -99:])])
-            wrong = np.median(np.abs(known - wave) / size, axis=0)
+            wrong = np.median(np.abs(known - wave) / c.own_scale(wave), axis=0)
             result[name].append(wrong[98 + AHEAD])
     return result
 
@@ -574,9 +565,16 @@ def by_people(wrong, who, draws=10_000):
 
 
 EXPERIMENTS = {
-    function.__name__: function
-    for function in (sine, recall, stack, hidden, explosion, truncated, lengths, feedback)
-    + (initialisation, activity)
+    "sine": sine,
+    "recall": recall,
+    "stack": stack,
+    "hidden": hidden,
+    "explosion": explosion,
+    "truncated": truncated,
+    "lengths": lengths,
+    "feedback": feedback,
+    "initialisation": initialisation,
+    "activity": activity,
 }
 
 
@@ -596,21 +594,18 @@ def plain(value):
     return int(value) if isinstance(value, np.integer) else value
 
 
-def write_json(path, content):
-    write_text(path, json.dumps(plain(content), indent=1, sort_keys=True) + "\n")
-
-
 def main(argv):
     parser = argparse.ArgumentParser(
         prog="python -m tools experiments", description=__doc__.splitlines()[0]
     )
     parser.add_argument("--data-dir", default="data")
     parser.add_argument("--output-dir", type=Path, default=Path("outputs"))
-    parser.add_argument("--quick", action="store_true", help="two epochs and two seeds of each")
+    parser.add_argument("--quick", action="store_true", help="one epoch and two seeds of each")
     parser.add_argument("--only", nargs="+", choices=EXPERIMENTS, default=list(EXPERIMENTS))
     args = parser.parse_args(argv)
     if args.quick and args.output_dir.resolve() == OUTPUTS:
         parser.error("--quick needs --output-dir DIR, or the published results would be lost")
+    args.output_dir.mkdir(parents=True, exist_ok=True)
     setting = Setting(args.data_dir, args.quick)
     files = {name: args.output_dir / f"{name}.json" for name in ("results", "timings")}
     results, timings = (
@@ -629,5 +624,5 @@ def main(argv):
         results[name] = EXPERIMENTS[name](setting)
         print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
         timings |= {"cores": os.cpu_count()} | setting.seconds
-        write_json(files["results"], results)
-        write_json(files["timings"], timings)
+        for path, content in zip(files.values(), (results, timings), strict=True):
+            write_text(path, json.dumps(plain(content), indent=1, sort_keys=True) + "\n")

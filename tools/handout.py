@@ -24,7 +24,7 @@ TEMPLATE = ROOT / "template"
 GIVEN = (  # what a student gets as it is
     *("LICENSE", "requirements.txt", "Dense.py", "Activation.py", "Flatten.py", "Loss.py"),
     *("lab/*.py", "lab/*.json", "data/*.py", "data/README.md", "tools/__*__.py"),
-    *(f"tools/{name}.py" for name in ("run", "html", "cells", "data")),
+    *(f"tools/{name}.py" for name in ("run", "html", "cells", "data", "report")),
     *(f"tools/grading/{name}.py" for name in ("__init__", "score", "submission", "safe_load")),
     "tools/grading/submit.py",
 )
@@ -107,8 +107,10 @@ def handout():
     """Return everything a student gets, as {path in its folder: text}."""
     given = [path for pattern in GIVEN for path in sorted(ROOT.glob(pattern))]
     texts = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in given}
-    readme = Path(__file__).with_suffix(".md").read_text("utf-8")
-    return template() | {"README.md": readme} | texts
+    for name in ("README.md", "tools/report.typ"):  # theirs, not ours
+        source = Path(__file__).with_suffix(Path(name).suffix)
+        texts[name] = source.read_text("utf-8")
+    return texts | template()
 
 
 def make(folder):

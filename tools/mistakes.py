@@ -1,5 +1,7 @@
 """Make lab/mistakes.json: what the figures of each check would be with each known mistake in it.
 
+tools/grading/mistakes.json is the same for what is handed in, single mistakes only.
+
     python -m tools mistakes
 
 mistakes.txt lists them as replacements in the source of the plain lab below. Each mistake, and each
@@ -14,6 +16,7 @@ import ast
 import inspect
 import json
 from contextlib import suppress
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 
@@ -123,6 +126,8 @@ def compute_CCE_loss(AL, Y):
 
 
 FILE = NOTEBOOK.with_name("lab") / "mistakes.json"
+DESK_FILE = Path(__file__).with_name("grading") / "mistakes.json"
+HANDED_IN = ("RNN_forward", "RNN_backward", "Model_class")  # what Lab6_outputs.npy has of them
 LOSSES = ("MSE", "CCE")
 PLAIN = "\n".join(map(inspect.getsource, (RNN, Model, compute_MSE_loss, compute_CCE_loss)))
 
@@ -158,8 +163,9 @@ def put_in(*mistakes):
     return source
 
 
-def checks():
-    """Return {check: what gives its figures, from {name: class or function}}."""
+@cache
+def checks(seed=1):
+    """Return {check: what gives its figures, from {name: class or function}}, at that seed."""
     cells = ["".join(c["source"]) for c in json.loads(NOTEBOOK.read_text("utf-8"))["cells"]]
     tests = [part for cell in cells if "def test_" in cell for part in ast.parse(cell).body]
     course = {"np": np, "SHAPE_KEY": "_shape", "Dense": Dense, "Activation": Activation}
@@ -171,11 +177,11 @@ def checks():
 
     return {
         "Weights": lambda lab: further.weight_figures(lab["RNN"]),
-        "RNN_forward": run("test_forward", 1),
-        "RNN_backward": run("test_backward", 1),
+        "RNN_forward": run("test_forward", seed),
+        "RNN_backward": run("test_backward", seed),
         "Bias": lambda lab: further.bias_figures(lab["RNN"]),
         "Sequences": lambda lab: further.sequence_figures(lab["RNN"]),
-        "Model_class": run("test_model_class", 1),
+        "Model_class": run("test_model_class", seed),
         "Losses": lambda lab: further.loss_figures(
             lab["compute_MSE_loss"], lab["compute_CCE_loss"]
         ),
@@ -183,17 +189,17 @@ def checks():
     }
 
 
-CHECKS = checks()
+CHECKS = list(checks())
 
 
-def run(source, names):
+def run(source, names, seed=1):
     """Return {check: figures} of the checks `names`, without those that the source breaks off."""
     lab, figures = {"np": np, "Dense": Dense, "gradients_of": gradients_of}, {}
     exec(source, lab)
     with np.errstate(all="ignore"):
         for name in names:
             with suppress(ValueError, IndexError, TypeError):
-                figures[name] = CHECKS[name](lab)
+                figures[name] = checks(seed)[name](lab)
     return figures
 
 
@@ -206,7 +212,7 @@ def made(pairs=True):
 
     def add(source, count, *numbers):
         """Add to the rows of the first `count` checks; return the numbers of those that show it."""
-        figures = run(source, list(CHECKS)[:count])
+        figures = run(source, CHECKS[:count])
         new = {name: fingerprint(f) for name, f in figures.items()}
         new = {k: f for k, f in new.items() if min(abs(f - g) for g in simpler[k]) > 2 * CLOSE}
         for name, mark in new.items():
@@ -226,12 +232,24 @@ def made(pairs=True):
     return {"mistakes": FORMULAS, "expected": expected, "prints": rows}
 
 
+def handed_in():
+    """Return the content of tools/grading/mistakes.json: single mistakes in the seed-42 figures."""
+    right = {name: fingerprint(f) for name, f in run(PLAIN, HANDED_IN, 42).items()}
+    rows = {name: [] for name in HANDED_IN}
+    for i, what in enumerate(PATCHES):
+        for name, figures in run(put_in(what), HANDED_IN, 42).items():
+            mark = fingerprint(figures)
+            if abs(mark - right[name]) > 2 * CLOSE:
+                rows[name].append([round(mark, 10), i])
+    return rows
+
+
 def main(argv):
     parser = argparse.ArgumentParser(
         prog="python -m tools mistakes", description=__doc__.splitlines()[0]
     )
     parser.parse_args(argv)
-    text = json.dumps(made(), separators=(",", ":")).replace("],[", "],\n[")
-    write_text(FILE, text + "\n")
-    print(f"{FILE.name}: {len(PATCHES)} mistakes, {len(text) // 1000} kB")
-    return 0
+    for path, content in ((FILE, made()), (DESK_FILE, handed_in())):
+        text = json.dumps(content, separators=(",", ":")).replace("],[", "],\n[")
+        write_text(path, text + "\n")
+        print(f"{path}: {len(PATCHES)} mistakes, {len(text) // 1000} kB")

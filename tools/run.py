@@ -14,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
 from data.prepare import prepare
 from data.record import stand_ins
@@ -89,7 +90,13 @@ def main(argv):
             given["OUTPUT_DIR"] = str(output_folder(OUTPUTS, stand_in=True))
             args.to = Path(given["OUTPUT_DIR"], NOTEBOOK.name)
             print(f"{', '.join(simulated)}: simulated, so the hand-in stays as it is")
-    notebook = run(to=args.to, **given)
+    try:
+        notebook = run(to=args.to, **given)
+    except CellExecutionError as error:
+        raise ValueError(
+            f"the notebook stopped, expected it to run to its end, got {error.ename}: "
+            f"{error.evalue}; nothing was saved, open it to see where"
+        ) from None
     if args.to is None:
         write_text(OUTPUTS / "Lab6.html", to_html(notebook))
     print(f"{args.to or NOTEBOOK.name}: {len(notebook.cells)} cells run")
