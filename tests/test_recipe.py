@@ -473,11 +473,12 @@ def test_models_have_the_layers_of_the_text(recipe):
         ("RNN", 48, 64),
         ("RNN", 64, 64),
         ("RNN", 64, 64),
+        ("RNN", 64, 64),
         ("Flatten",),
         ("Dense", 16 * 64, 3),
         ("Activation", "softmax"),
     ]
-    for layer in activity.layers[:3]:
+    for layer in activity.layers[:4]:
         assert layer.return_sequences
         assert layer.input_gradient == "true"
         np.testing.assert_allclose(layer.Wh @ layer.Wh.T, np.eye(64), atol=1e-5)
@@ -518,7 +519,7 @@ def test_neighbours_of_one_recording_are_added(recipe):
     log_p = np.random.default_rng(34).normal(size=(12, 3))
     recording = np.repeat([0, 1, 2], [5, 1, 6])
     expected = [
-        sum(log_p[j] for j in range(12) if recording[j] == recording[i] and abs(i - j) <= 2)
+        sum(log_p[j] for j in range(12) if recording[j] == recording[i] and abs(i - j) <= 3)
         for i in range(12)
     ]
     np.testing.assert_allclose(recipe.with_neighbours(log_p, recording), expected)

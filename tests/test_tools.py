@@ -41,7 +41,7 @@ def test_every_command_has_help_under_its_name(name, capsys):
     ("arguments", "said"),
     [
         (["nonsense"], "tools: expected one of run, data, "),
-        (["report", "--output-dir", "nowhere"], "report: report.typ: expected a page that can be set, got"),
+        (["report", "--output-dir", "nowhere"], "report: report.typ: expected a page that can be"),
         (["speed", "--rounds", "0"], "speed: --rounds: expected an integer >= 1, got 0"),
     ],
 )
