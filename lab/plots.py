@@ -11,7 +11,7 @@ from itertools import pairwise
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Patch
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from lab.files import replacing
 
@@ -278,91 +278,145 @@ def confusion(truth, predicted):
 
 
 def sine_comparison(results):
-    """MAPE of each seed, by model, on generated and on the course's sequences."""
-    fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.8), sharex=True, sharey=True)
+    """Errors of each seed: raw values above, in two scales and measures; whitened ones below."""
+    fig, axes = plt.subplots(2, 2, figsize=(7.2, 4.8), sharey="row")
     names = {
-        "dense": "Dense only, linear",
-        "dense, relu": "Dense only, 790 relu units",
-        "rnn": "RNN",
+        "dense": "Dense, 170 relu units",
+        "dense, 11 units": "Dense, 11 relu units",
+        "linear": "linear",
+        "rnn": "RNN, course's start",
         "rnn, orthogonal": "RNN, orthogonal start",
-        "dense, the RNN's inputs": "linear, the RNN's inputs",
-        "dense, last step only": "linear, last step only",
     }
-    keys = {
-        "validation_mape": "10,000 generated sequences",
-        "test_mape": "the course's 500 test sequences",
+    scales = (("own scale", BLUE, "o", -0.17), ("raw amplitude", VERMILION, "s", 0.17))
+    for ax, key in zip(axes[0], ("mape", "rmse"), strict=True):
+        for scale, color, marker, shift in scales:
+            for y, name in enumerate(names):
+                values = results["raw"][scale][name][key]
+                _dots(ax, y + shift, values, color, marker, scale if y == 0 else None)
+        _names(ax, names.values(), (1, 2, 5))
+    axes[0, 0].set(xlabel="MAPE [%]", title="raw values, generated sequences")
+    axes[0, 1].set(xlabel="root mean square error", title="the same, by another measure")
+    names = {
+        "dense": "Dense, linear",
+        "dense, relu": "Dense, 500 relu units",
+        "rnn, 5 epochs": "RNN, whole, 5 epochs",
+        "rnn, 60 epochs": "RNN, whole, 60 epochs",
+        "rnn, readout of 16": "RNN, readout of 16",
+        "rnn, readout of 30": "RNN, readout of 30",
+        "rnn, readout of 40": "RNN, readout of 40",
     }
-    for ax, (key, title) in zip(axes, keys.items(), strict=True):
-        for y, (name, color) in enumerate(zip(names, COLORS, strict=False)):
-            values = results[name][key]
-            _dots(ax, y, values, color)
-        ax.set(xscale="log", xlabel="MAPE [%]", title=title, yticks=range(len(names)))
-    axes[0].set_yticklabels(names.values())
-    axes[0].invert_yaxis()
+    keys = {"mape": "generated sequences", "test_mape": "the course's test sequences"}
+    for ax, (key, title) in zip(axes[1], keys.items(), strict=True):
+        for y, name in enumerate(names):
+            _dots(ax, y, results["whitened"][name][key], BLUE)
+        _names(ax, names.values())
+        ax.set(xlabel="MAPE [%]", title=f"whitened, {title}")
+    _legend_above(fig, axes[0, 0])
     _show(fig, "sine_comparison")
 
 
+def spectrum(results):
+    """Mean squares of the RNN's states along their principal axes, and of the raw values."""
+    fig, ax = plt.subplots(figsize=(7.2, 2.8))
+    for name, values, color, style, marker in (
+        ("the 99 raw values", results["raw_mean_squares"], VERMILION, "--", "s"),
+        ("states, trained", results["states"]["60 epochs"]["mean_squares"][0], BLUE, "-", "o"),
+        ("states, untrained", results["states"]["untrained"]["mean_squares"][0], GREEN, ":", "^"),
+    ):
+        look = {"ls": style, "color": color, "marker": marker, "ms": 3, "label": name}
+        ax.semilogy(np.arange(1, len(values) + 1), values, **look)
+    ax.axhline(results["reach"], color="#555555", lw=1)
+    ax.text(40, 2 * results["reach"], "above: learnt in 60 epochs", ha="right")
+    ax.set(xlabel="principal axis", ylabel="mean square", ylim=(1e-17, 1e2))
+    ax.legend(loc="lower left")
+    _show(fig, "spectrum")
+
+
+def recall(results):
+    """Epochs until the sign of the first value is told, by sequence length and start."""
+    fig, ax = plt.subplots(figsize=(7.2, 2.8))
+    most = 100
+    for name, color, marker, shift in (
+        ("course", VERMILION, "s", -1),
+        ("orthogonal", BLUE, "o", 1),
+    ):
+        distances = sorted(map(int, results[name]))
+        for i, T in enumerate(distances):
+            needed = results[name][str(T)]["epochs"]
+            x = i + 0.12 * shift + np.linspace(-0.08, 0.08, len(needed))
+            y = [1.6 * most if n is None else n for n in needed]
+            label = f"{name} start" if i == 0 else None
+            ax.plot(x, y, marker, color=color, mfc="none", ls="", label=label)
+    ax.axhline(1.25 * most, color="#555555", lw=0.8)
+    ticks = (1, 2, 5, 10, 20, 50, most)
+    ax.set(xlabel="sequence length T", ylabel="epochs needed", yscale="log")
+    ax.set_xticks(range(len(distances)), distances)
+    ax.set_yticks([*ticks, 1.6 * most], [*map(str, ticks), "more"])
+    ax.minorticks_off()
+    _legend_above(fig, ax)
+    _show(fig, "recall")
+
+
+STACK = {  # what reaches the first layer: (colour, line)
+    "true": (BLUE, "-"),
+    "course": (VERMILION, "--"),
+    "flipped": (ORANGE, "-."),
+    "rotated": (PURPLE, ":"),
+    "none": ("#555555", (0, (4, 1, 1, 1, 1, 1))),
+}
+
+
 def stack_curves(results):
-    """Loss and first gradient of the ways to stack with k = 16, and the last loss of all ways."""
+    """Loss and gradient's direction, by what reaches the first layer; all ways' last losses."""
     fig, axes = plt.subplot_mosaic("ab;cc", figsize=(7.2, 5), height_ratios=(1, 1.05))
-    trained = {name: r for name, r in results.items() if LOSS in r}
-    order = sorted(trained, key=lambda name: -np.median([v[-1] for v in trained[name][LOSS]]))
-    wide = [name for name in order if name.endswith("k = 16")]
-    colors = dict(zip(wide, (PURPLE, VERMILION, BLUE, GREEN), strict=True))
-    for (name, color), style in zip(colors.items(), ("-.", "--", "-", ":"), strict=True):
-        look = {"ls": style, "color": color, "label": name}
-        epochs = np.arange(1, len(trained[name][LOSS][0]) + 1)
-        axes["a"].plot(epochs, np.median(trained[name][LOSS], axis=0), **look)
-        if "no gradient" not in name:
-            axes["b"].plot(epochs, np.median(trained[name]["first_gradient"], axis=0), **look)
-    for y, name in enumerate(order):
-        _dots(axes["c"], y, [v[-1] for v in trained[name][LOSS]], colors.get(name, "#555555"))
+    names, last = [], []
+    for name, (color, style) in STACK.items():
+        r = results["one step"][name]
+        epochs = np.arange(1, len(r["loss_by_epoch"]) + 1)
+        axes["a"].plot(epochs, r["loss_by_epoch"], color=color, ls=style, label=name)
+        if name not in ("true", "none"):
+            axes["b"].plot(epochs - 1, r["cosine_by_epoch"], color=color, ls=style)
+        names.append(f"one step, {name}, k = 16")
+        last.append((r["final_loss"], color))
+    for k, r in results["sequence"].items():
+        names.append(f"sequence, true, k = {k}")
+        last.append((r["final_loss"], GREEN))
+    for y, (values, color) in enumerate(last):
+        _dots(axes["c"], y, values, color)
     axes["a"].set(xlabel="epoch", ylabel="validation loss", yscale="log")
-    axes["b"].set(xlabel="epoch", ylabel="gradient, first layer", yscale="log")
-    axes["b"].set_yticks([0.02, 0.05, 0.1, 0.2, 0.5], ["0.02", "0.05", "0.1", "0.2", "0.5"])
-    axes["b"].yaxis.set_minor_formatter(NullFormatter())
-    axes["c"].set(xscale="log", xlabel="validation loss at the end", yticks=range(len(order)))
-    axes["c"].set_yticklabels(order)
-    axes["c"].invert_yaxis()
-    handles, labels = axes["a"].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside upper center", ncols=2)
+    axes["b"].set(xlabel="epochs done", ylabel="cosine with the true one")
+    axes["c"].set(xlabel="validation loss at the end")
+    _names(axes["c"], names)
+    _legend_above(fig, axes["a"])
     _show(fig, "stack")
 
 
 def hidden_units(results, seconds):
     """Errors on seen and unseen volunteers, and training time, against the number of units."""
     fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.6))
-    H = sorted(int(name) for name in results)
+    H = sorted(int(name) for name in results if name.isdigit())
     for key, color, style, marker, label in (
         ("training_error", BLUE, "--", "o", "training volunteers"),
         ("validation_error", VERMILION, "-", "s", "unseen volunteers"),
     ):
         values = np.array([results[str(h)][key] for h in H])
-        axes[0].errorbar(
-            H,
-            values.mean(1),
-            values.std(1, ddof=1),
-            color=color,
-            ls=style,
-            marker=marker,
-            ms=4,
-            label=label,
-        )
-    times = np.array([seconds[f"hidden {h}"] for h in H])
-    axes[1].errorbar(H, times.mean(1), times.std(1, ddof=1), color=GREEN, marker="o", ms=4)
+        axes[0].plot(H, values.mean(1), color=color, ls=style, marker=marker, ms=5, label=label)
+        axes[0].plot(H, values, "_", color=color, ms=5)
+    times = [np.median(seconds[f"hidden {h}"]) for h in H]
+    axes[1].plot(H, times, color=GREEN, marker="o", ms=4)
     for ax in axes:
         ax.set_xscale("log", base=2)
         ax.set(xticks=H, xlabel="hidden units H", ylim=(0, None))
         ax.set_xticklabels(H)
     axes[0].set_ylabel("errors [%]")
     axes[1].set_ylabel("training time [s]")
-    axes[0].legend()
+    _legend_above(fig, axes[0])
     _show(fig, "hidden_units")
 
 
 def initialisations(results):
-    """How much gradient is left at each timestep, and what that does to learning."""
-    fig, axes = plt.subplots(1, 3, figsize=(7.2, 2.8))
+    """How much gradient is left at each timestep, and training on raw sine sequences."""
+    fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.8))
     gradients = (
         ("orthogonal", "gradient_resting", BLUE, "-", "orthogonal, resting"),
         ("orthogonal", "gradient_moving", GREEN, "-.", "orthogonal, moving"),
@@ -370,24 +424,33 @@ def initialisations(results):
     )
     for name, key, color, style, label in gradients:
         _band(axes[0], np.array(results[name][key]), color, style, label)
-    for name, color, style, marker in (
-        ("course", VERMILION, "--", "s"),
-        ("orthogonal", BLUE, "-", "o"),
-    ):
-        r = results[name]
-        accuracy = 100 * np.array(r["recall"])
-        axes[1].plot(r["distances"], np.median(accuracy, axis=0), ls=style, color=color)
-        for run in accuracy:
-            axes[1].plot(r["distances"], run, marker, ms=3.5, color=color, mfc="none")
-        _band(axes[2], np.array(r[LOSS]), color, style, name)
+    for name, color, style in (("course", VERMILION, "--"), ("orthogonal", BLUE, "-")):
+        _band(axes[1], np.array(results[name][LOSS]), color, style, name)
     axes[0].set(xlabel="timestep t", ylabel="size of dL/dx$_t$", yscale="log")
     axes[0].set_yticks(10.0 ** np.arange(-150, 1, 50))
-    axes[1].set(xlabel="sequence length T", xscale="log", ylabel="sign of x$_1$ right [%]")
-    axes[1].set_xticks(r["distances"], r["distances"])
-    axes[1].minorticks_off()
-    axes[2].set(xlabel="epoch", ylabel="validation loss, sine", yscale="log")
+    axes[1].set(xlabel="epoch", ylabel="validation loss, sine", yscale="log")
     _legend_above(fig, axes[0])
     _show(fig, "initialisations")
+
+
+def long_gradients(explosion, truncated):
+    """Gradients that explode, clipped or not, and gradients that are cut off after some steps."""
+    fig, axes = plt.subplots(1, 3, figsize=(7.2, 2.8))
+    looks = zip((BLUE, GREEN, VERMILION), ("-", "-.", "--"), strict=True)
+    for (name, r), (color, style) in zip(sorted(explosion.items()), looks, strict=True):
+        norms = r["gradient_norm"][0]
+        axes[0].plot(np.arange(1, len(norms) + 1), norms, color=color, ls=style, label=name)
+        if r[LOSS][0]:
+            _band(axes[1], np.array(r[LOSS]), color, style, name)
+    axes[0].set(xlabel="update", ylabel="length of the gradient", xscale="log", yscale="log")
+    axes[1].set(xlabel="epoch", ylabel="validation loss", yscale="log")
+    kept = sorted(map(int, truncated))
+    for y, k in enumerate(kept):
+        _dots(axes[2], y, 1e3 * np.array(truncated[str(k)]["final_loss"]), PURPLE)
+    axes[2].set(xlabel="1000 x validation loss", ylabel="steps back")
+    _names(axes[2], kept, (1, 2, 5))
+    _legend_above(fig, axes[0])
+    _show(fig, "long_gradients")
 
 
 def folds(results):
@@ -417,10 +480,20 @@ def _three_axes(ax, seconds, X):
         ax.plot(seconds, values, style, color=color, label=name)
 
 
-def _dots(ax, y, values, color):
+def _dots(ax, y, values, color, marker="o", label=None):
     """One circle a seed at height y, and a bar at their median."""
-    ax.plot(values, [y] * len(values), "o", color=color, mfc="none")
+    ax.plot(values, [y] * len(values), marker, color=color, mfc="none", ms=5, label=label)
     ax.plot([np.median(values)] * 2, [y - 0.3, y + 0.3], color=color, lw=2)
+
+
+def _names(ax, names, digits=(1,)):
+    """Rows from the top down, each with its name; `digits` are those of the ticks."""
+    ax.set(xscale="log", ylim=(len(names) - 0.5, -0.5), yticks=range(len(names)))
+    ax.set_yticklabels(names)
+    if len(digits) > 1:
+        ax.xaxis.set_major_locator(LogLocator(subs=digits))
+        ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _band(ax, runs, color, style, label):
