@@ -30,10 +30,6 @@ LOSS = "validation_loss"
 RATE = 50  # Hz, of the activity recordings
 TRAINING = {"fc": SKY, "ec": "white"}
 VALIDATION = {"fc": VERMILION, "ec": "white", "hatch": "///"}
-POINTS = (  # many of them: rasterised, or a vector file would be huge
-    {"ls": "", "marker": "o", "ms": 2, "alpha": 0.5, "color": ORANGE, "rasterized": True},
-    {"ls": "", "marker": "^", "ms": 2, "alpha": 0.5, "color": BLUE, "rasterized": True},
-)
 save_to = None  # folder for figures as files
 
 
@@ -172,39 +168,6 @@ def sine_samples(X, y, predictions=None, tail=None):
     axes[0].set_ylabel("value")
     _legend_above(fig, axes[0])
     _show(fig, "sine_samples" if predictions is None else "sine_predictions")
-
-
-def predicted_against_true(y, predictions):
-    """Predictions {name: (N, 1)} against the truth y (N, 1), and what is left between the two."""
-    fig, axes = plt.subplots(1, 1 + len(predictions), figsize=(7.2, 2.6))
-    limits = np.array([y.min(), y.max()])
-    axes[0].plot(limits, limits, color="#555555", lw=0.8)
-    for (name, p), style, ax in zip(predictions.items(), POINTS, axes[1:], strict=True):
-        axes[0].plot(y, p, **style)
-        ax.plot(y, 1000 * (p - y), **style)
-        ax.set(xlabel="true value", ylabel="1000 (predicted - true)", title=name)
-    axes[0].set(xlabel="true value", ylabel="predicted value", title="both")
-    _show(fig, "predicted_against_true")
-
-
-def errors(frequency, y, predictions):
-    """Errors of each model's predictions {name: (N, 1)}: relative by frequency, both by |y|."""
-    fig, axes = plt.subplots(1, 3, figsize=(7.2, 2.6))
-    size = np.abs(y)
-    for (name, p), look in zip(predictions.items(), POINTS, strict=True):
-        error = np.abs(p - y)
-        axes[0].plot(frequency, 100 * error / size, label=name, **look)
-        axes[1].plot(size, 100 * error / size, **look)
-        axes[2].plot(size, error, **look)
-    for ax in axes:
-        ax.set(yscale="log", xlabel="|y|")
-    axes[0].set(xlabel="frequency [periods]", ylabel="absolute error [% of |y|]")
-    axes[1].sharey(axes[0])
-    axes[2].set_ylabel("absolute error")
-    for ax in axes[1:]:
-        ax.set_xscale("log")
-    _legend_above(fig, axes[0], markerscale=2.5)
-    _show(fig, "sine_errors")
 
 
 def sensor_windows(X, y):

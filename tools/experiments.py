@@ -430,7 +430,7 @@ def lengths(setting):
     c, runs = setting.cells, []
     wave = waves(c, 5000, max(LENGTHS) + 1)
     X, y = wave[:, :-1], wave[:, -1:]
-    for seed in setting.seeds(3):
+    for seed in setting.seeds():
         model = setting.trained("lengths", c.build_raw_rnn, c.raw_steps, 0.8, seed, 40)
         given = [c.predict_sine(model, c.raw_steps, X[:, -k:]) for k in LENGTHS]
         runs.append(gathered([errors(p, y) for p in given]))
@@ -481,7 +481,7 @@ def initialisation(setting):
                 run[f"kept_by_a_step_{name}"] = (g[0] / g[-1]) ** (1 / (len(g) - 1))
                 run[f"slope_{name}"] = np.sqrt(np.mean(slopes[rows] ** 2))
             build = partial(raw_rnn, c, init)
-            model = setting.trained(f"initialisation {init}", build, c.raw_steps, RATE, seed)
+            model = setting.trained(f"initialisation {init}", build, c.raw_steps, RATE, seed, 40)
             runs.append(run | {"validation_loss": model.val_losses})
         result[init] = gathered(runs)
     return result

@@ -70,6 +70,12 @@ def _origin(entry):
 
 def _accuracy(way):
     low, high = way["accuracy_of_nine"]
+    people = len(way["errors_by_volunteer"])
+    if not any(way["errors_by_volunteer"]):
+        return (
+            f"100 %; {people} people without an error leave room for up to "
+            f"{100 * (1 - 0.05 ** (1 / people)):.0f} % of people who are misread throughout"
+        )
     return (
         f"{100 * way['accuracy']:.2f} %; for nine new people, 95 % of the time, between "
         f"{100 * low:.2f} and {100 * high:.2f} %"
