@@ -151,23 +151,16 @@ def training_curve(train_losses, val_losses, learning_rates, name=None):
     _show(fig, name)
 
 
-def sine_samples(X, y, predictions=None, tail=None):
-    """The first four sequences X (N, T) with the value y (N, 1) that follows each.
-
-    predictions: {name: (N, 1)} to mark beside y.
-    """
+def sine_samples(X, y):
+    """The first four sequences X (N, T) with the value y (N, 1) that follows each."""
     fig, axes = plt.subplots(1, 4, figsize=(7.2, 2.2))
-    steps = np.arange(X.shape[1])
-    start = 0 if tail is None else X.shape[1] - tail
     for i, ax in enumerate(axes):
-        ax.plot(steps[start:], X[i, start:], color=BLUE, marker="." if tail else None, ms=3)
+        ax.plot(X[i], color=BLUE)
         ax.plot(X.shape[1], y[i, 0], "o", color=VERMILION, ms=5, label="next value")
-        for marker, (name, p) in zip(("x", "+"), (predictions or {}).items(), strict=False):
-            ax.plot(X.shape[1], p[i, 0], marker, color="black", ms=8, label=name)
         ax.set(xlabel="timestep")
     axes[0].set_ylabel("value")
     _legend_above(fig, axes[0])
-    _show(fig, "sine_samples" if predictions is None else "sine_predictions")
+    _show(fig, "sine_samples")
 
 
 def sensor_windows(X, y):
