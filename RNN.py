@@ -128,11 +128,11 @@ class RNN:
         Z, h = self._Z, self._Z[1:, :, :H]
         delta = 1 - h * h
         dh = np.zeros((N, H), Z.dtype) if self.return_sequences else dH.astype(Z.dtype, order="C")
-        for t in reversed(range(T)):
+        for t, d in zip(reversed(range(T)), delta[::-1], strict=True):
             if self.return_sequences:  # each state has a gradient from above, too
                 dh += dH[:, t]
-            delta[t] *= dh
-            delta[t].dot(self.Wh, dh)
+            d *= dh
+            d.dot(self.Wh, dh)
         rows = delta.reshape(T * N, H)
         dW = rows.T @ Z[:T].reshape(T * N, H + D + 1) / N
         self.dL_dWh, self.dL_dWx, self.dL_dbh = dW[:, :H], dW[:, H:-1], dW[:, -1:]
