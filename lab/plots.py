@@ -410,13 +410,13 @@ def long_gradients(explosion, truncated):
 
 
 def folds(results):
-    """Errors by fold, single models and their average, and by volunteer."""
+    """Errors by fold, single models and their average, and the average's by volunteer."""
     fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.6), width_ratios=(1, 1.4))
     r = results["by volunteer"]
     single, average = (100 * (1 - np.array(r[k])) for k in ("single_by_fold", "ensemble_by_fold"))
-    x = np.arange(len(single))
+    x, models = np.arange(len(single)), len(r["single_by_seed"])
     axes[0].bar(x - 0.2, single, 0.4, color=SKY, label="one model")
-    axes[0].bar(x + 0.2, average, 0.4, color=BLUE, label="five models averaged")
+    axes[0].bar(x + 0.2, average, 0.4, color=BLUE, label=f"{models} models averaged")
     leak = 100 * (1 - np.mean(results["at random"]["single_by_fold"]))
     axes[0].axhline(leak, color=VERMILION, ls="--", label="one model, random split")
     axes[0].set(xlabel="fold of three volunteers", ylabel="errors [%]", xticks=x)
