@@ -13,8 +13,11 @@ from nbconvert.filters import markdown2html_mistune
 
 # The page's blocks that would load scripts from elsewhere.
 BLOCKS = ("html_head_js_requirejs", "html_head_js_mathjax", "html_head_js_mermaidjs")
-TEMPLATE = "{% extends 'lab/index.html.j2' %}" + "".join(
-    f"{{% block {name} %}}{{% endblock %}}" for name in BLOCKS
+STYLE = "<style>.jp-RenderedMarkdown pre { font-family: monospace }</style>"
+TEMPLATE = (
+    "{% extends 'lab/index.html.j2' %}"
+    + "".join(f"{{% block {name} %}}{{% endblock %}}" for name in BLOCKS)
+    + f"{{% block html_head_css %}}{{{{ super() }}}}{STYLE}{{% endblock %}}"
 )
 MATH = re.compile(
     r"<code>.*?</code>|\$\$(?P<block>.+?)\$\$|\$(?P<inline>.+?)\$",
