@@ -189,7 +189,7 @@ def test_a_bad_file_leaves_all_as_it_was(target, own, name):
 def test_harmless_csv_reads_as_pandas_reads_it(end, code):
     raw = CSV[:-1].replace("\n", end).encode(code)
     frame, values = pd.read_csv(io.BytesIO(raw)), course.check_file("X_test.csv", raw)
-    assert np.allclose(values, frame.iloc[:, 1:], rtol=1e-12, atol=1e-15)  # pandas 2 rounds otherwise
+    assert np.allclose(values, frame.iloc[:, 1:], rtol=1e-12, atol=1e-15)  # as pandas 2 does
 
 
 # Sources: own files, then the archive, then the simulator
