@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import matplotlib as mpl
 import nbformat
-import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,18 +31,6 @@ def check_run(cells):
     """All of a notebook's code cells were run once, in order, and none ended in an error."""
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     assert not [o for cell in cells for o in cell.outputs if o.output_type == "error"]
-
-
-def numeric_gradient(f, A, step=1e-5):
-    """Central differences of the scalar f() over every entry of A, which is changed in place."""
-    gradient = np.empty(A.shape)
-    for index in np.ndindex(A.shape):
-        kept, values = A[index], []
-        for A[index] in (kept + step, kept - step):
-            values.append(f())
-        A[index] = kept
-        gradient[index] = (values[0] - values[1]) / (2 * step)
-    return gradient
 
 
 @pytest.fixture(scope="session")

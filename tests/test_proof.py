@@ -13,7 +13,6 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 from autograd import grad
-from conftest import numeric_gradient
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +21,7 @@ from Dense import Dense
 from Flatten import Flatten
 from RNN import RNN
 
+from lab.further import quotients
 from lab.model import gradients_of
 
 BOUNDS = {"complex step": 1e-10, "central": 1e-6, "autograd": 1e-9, "float32": 1e-4}
@@ -150,7 +150,7 @@ def test_output_and_gradients(notebook, net, case):
     mine, arrays = analytic(model, X, G), [X, *model.weights()]
     assert_near("autograd", [model.forward(X)], [textbook(model.layers, arrays[1:], X)])
     assert_near("autograd", mine, autograd_of(f, arrays))
-    numeric = [numeric_gradient(lambda: objective(model.forward(X)), A) for A in arrays]
+    numeric = [quotients(lambda: objective(model.forward(X)), A) for A in arrays]
     assert_near("central", mine, numeric)
     single = analytic(deepcopy(model).astype(np.float32), np.float32(X), np.float32(G))
     assert {a.dtype for a in single} == {np.dtype(np.float32)}
