@@ -98,12 +98,12 @@ class RNN:
         ### START CODE HERE ###
         Z = np.empty((T + 1, N, H + D + 1), self.Wh.dtype)  # Z[t] = [h_t, x_{t+1}, 1]
         Z[0, :, :H], Z[:T, :, H:-1], Z[:, :, -1] = 0, X.transpose(1, 0, 2), 1
-        h = Z[1:, :, :H]  # h[t] is the state after step t + 1, since arrays count from 0
+        h = Z[1:, :, :H]  # a view of Z; h[t] is the state after step t + 1, for arrays count from 0
         W = np.hstack([self.Wh, self.Wx, self.bh]).T.copy()
         a = np.empty((N, H), W.dtype)
         for z_t, h_t in zip(Z, h):  # noqa: B905 - the last row of Z holds h_T alone
             z_t.dot(W, a)
-            np.tanh(a, h_t)
+            np.tanh(a, h_t)  # into Z, where the next step reads it
         self._Z = Z
         return h.transpose(1, 0, 2).copy() if self.return_sequences else h[-1].copy()
         ### END CODE HERE ###
@@ -131,8 +131,8 @@ class RNN:
         for t, d in zip(reversed(range(T)), delta[::-1], strict=True):
             if self.return_sequences:  # each state has a gradient from above, too
                 dh += dH[:, t]
-            d *= dh
-            d.dot(self.Wh, dh)
+            d *= dh  # delta_t
+            d.dot(self.Wh, dh)  # dh_{t-1} = Wh^T delta_t, a sample a row
         rows = delta.reshape(T * N, H)
         dW = rows.T @ Z[:T].reshape(T * N, H + D + 1) / N
         self.dL_dWh, self.dL_dWx, self.dL_dbh = dW[:, :H], dW[:, H:-1], dW[:, -1:]

@@ -10,9 +10,9 @@ import tempfile
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from data.course import ACTIVITY, FILES, LABELS, SINE, check_file, npy_bytes
 from data.record import (
@@ -32,38 +32,6 @@ HERE = Path(__file__).resolve().parent
 OWN = "Kaggle or own files"  # and the name of their folder
 SETS = {"Sinewave": (SINE,), "Activity data": ACTIVITY}  # by the course's name of their folder
 SEED = 6
-
-# What makes files gives ({name: bytes}, origin, note for SOURCE.json).
-
-
-def _fetch_activity(folder, url):
-    """The activity files from UCI, or simulated where the transfer fails; wrong content raises."""
-    from requests.exceptions import RequestException  # pooch's engine; late as in `download`
-
-    try:
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".tmp-") as temporary:
-            raw = download(url, temporary)
-    except RequestException as error:
-        return _simulate_activity(f"no download of the {UCI} ({type(error).__name__})")
-    files, note = read_archive(raw)
-    return files, UCI, note
-
-
-def _simulate_activity(reason):
-    print(
-        f"\n*** SIMULATED DATA: {reason}, so the activity files are simulated. They are NOT the "
-        "course's data, and accuracy on them says nothing about people. For the real ones run "
-        "python -m tools data --force when online, or --from DIR with Kaggle's files. ***\n"
-    )
-    arrays = simulate_activity(np.random.default_rng(SEED))
-    return dict(zip(ACTIVITY, map(npy_bytes, arrays), strict=True)), SIMULATED, ""
-
-
-def _simulate_sine():
-    rows = sine_waves(np.random.default_rng(SEED))[:, :-1].tolist()
-    lines = [["Id", *range(99)], *([i, *row] for i, row in enumerate(rows, 1))]
-    text = "".join(",".join(map(str, line)) + "\n" for line in lines)
-    return {SINE: text.encode()}, SIMULATED, ""
 
 
 def prepare(folder, source=None, *, force=False, simulate=False, url=URL):
@@ -90,26 +58,24 @@ def prepare(folder, source=None, *, force=False, simulate=False, url=URL):
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _, present = _find((*ACTIVITY, SINE), folder)
-    state = _State(folder, present, read_records(folder), _offered(source), source, force)
+    offered = dict.fromkeys(SETS, (None, {}))
+    if source is not None:
+        offered = {place: _find(SETS[place], source, Path(source, place)) for place in SETS}
+        if not any(files for _, files in offered.values()):
+            raise FileNotFoundError(
+                f"--from {source}: expected some of {', '.join(FILES)}, got none of them; name "
+                f"the folder that holds them, or holds the folders {' and '.join(SETS)}"
+            )
     if simulate:
         make_activity = partial(_simulate_activity, "as asked for")
     else:
         make_activity = partial(_fetch_activity, folder, url)
-    sine = _choose(state, "Sinewave", _simulate_sine)  # first: a download may be long
-    _write(state, _choose(state, "Activity data", make_activity) | sine)
+    chosen = {}
+    for place, make in (("Sinewave", _simulate_sine), ("Activity data", make_activity)):
+        renew = force and (source is None or offered[place][1])
+        chosen = _choose(folder, place, *offered[place], make, renew, force) | chosen
+    _write(folder, chosen)
     return source_line(folder)
-
-
-class _State(NamedTuple):
-    """What one call of `prepare` finds, and what it was asked for."""
-
-    folder: Path
-    present: dict  # {name: bytes} of the files in `folder`
-    records: dict  # what SOURCE.json says of them
-    offered: dict  # of each set: where in `source` it is, {name: bytes}
-    source: Path | None
-    force: bool
 
 
 def _find(names, *folders):
@@ -121,98 +87,101 @@ def _find(names, *folders):
     return folder, files
 
 
-def _offered(source):
-    if source is None:
-        return dict.fromkeys(SETS, (None, {}))
-    offered = {place: _find(names, source, Path(source, place)) for place, names in SETS.items()}
-    if not any(files for _, files in offered.values()):
-        raise FileNotFoundError(
-            f"--from {source}: expected some of {', '.join(FILES)}, got none of them; name the "
-            f"folder that holds them, or holds the folders {' and '.join(SETS)}"
-        )
-    return offered
+def _choose(folder, place, where, given, make, renew, force):
+    """Return {name: (bytes, entry)} of one set: as `given`, as in `folder`, beside, or by `make`.
 
-
-def _choose(state, place, make):
-    """Return {name: (bytes, entry)} of one set: as offered, as present, beside, or by `make`."""
-    names = SETS[place]
-    here = {name: state.present[name] for name in names if name in state.present}
-    where, given = state.offered[place]
-    renew = state.force and (given or state.source is None)
+    where: the folder of what is given. renew: what is in `folder` does not count.
+    """
+    names, records, (_, here) = SETS[place], read_records(folder), _find(SETS[place], folder)
+    own = {name: raw for name, raw in here.items() if not is_stand_in(records, name, raw)}
     if not renew:
-        _check_present(state, here)
-    own = {name: raw for name, raw in here.items() if not is_stand_in(state.records, name, raw)}
+        _check_present(folder, here, records)
     if not given and (renew or _missing(names, own)):
-        where, given = _find(names, state.folder.parent / place)
-    records = {}
-    if given:
-        _check_whole(names, given, where)
-        files, origin, note = given, f"{OWN}: {where.resolve().name}", ""
-        records = read_records(where)  # simulated there is simulated here
-    elif renew or _missing(names, here):
-        files, origin, note = make()
+        where, given = _find(names, folder.parent / place)
+    if given and _missing(names, given):
+        raise ValueError(
+            f"{where}: expected one whole set, got {', '.join(given)} without "
+            f"{', '.join(_missing(names, given))}; put all or none of them there"
+        )
+    if not given and (renew or _missing(names, here)):
+        files, origin = make()
+        entries = {}
     else:
-        files, origin, note = here, f"{OWN}: {state.folder.resolve().name}", ""
+        where, files = (where, given) if given else (folder, here)
+        origin = f"{OWN}: {where.resolve().name}"
+        entries = read_records(where)  # what is simulated there is simulated here
     if all(here.get(name) == files[name] for name in names if name != LABELS):
-        files, records = here | files, state.records  # the same data: labels and entries stay
-    if not state.force:
-        _check_kept(state, own, files, origin)
-    return {
-        name: (raw, _checked_entry(name, raw, origin, note, records)) for name, raw in files.items()
-    }
+        files, entries = here | files, records  # the same data: labels and entries stay
+    differing = [name for name in own if own[name] != files.get(name)]
+    if differing and not force:
+        raise FileExistsError(
+            f"{', '.join(differing)}: expected none in {folder}, or the same as of the "
+            f"source ({origin}), got others; they are kept unless you add --force"
+        )
+    chosen = {}
+    for name, raw in files.items():
+        array = check_file(name, raw)
+        entry = entry_of(entries, name, raw) or new_entry(name, raw, array, origin)
+        chosen[name] = raw, entry
+    return chosen
 
 
 def _missing(names, files):
     return [name for name in names if name not in files and name != LABELS]
 
 
-def _check_present(state, here):
+def _check_present(folder, here, records):
     """Check each file, and that not just some of a recorded set were changed since."""
     for name, raw in here.items():
         check_file(name, raw)
-    recorded = [name for name in here if name in state.records]
-    changed = [name for name in recorded if entry_of(state.records, name, here[name]) is None]
+    recorded = [name for name in here if name in records]
+    changed = [name for name in recorded if entry_of(records, name, here[name]) is None]
     if 0 < len(changed) < len(recorded):
         raise ValueError(
-            f"{', '.join(changed)}: expected the set of files in {state.folder} that {RECORD} "
-            f"records ({state.records[recorded[0]]['from']}), got others beside some of that set; "
+            f"{', '.join(changed)}: expected the set of files in {folder} that {RECORD} "
+            f"records ({records[recorded[0]]['from']}), got others beside some of that set; "
             "remove those that do not belong, or replace all with --force"
         )
 
 
-def _check_whole(names, given, where):
-    missing = _missing(names, given)
-    if missing:
-        raise ValueError(
-            f"{where}: expected one whole set, got {', '.join(given)} without "
-            f"{', '.join(missing)}; put all or none of them there"
-        )
+def _fetch_activity(folder, url):
+    """The activity files from UCI, or simulated where the transfer fails; wrong content raises."""
+    from requests.exceptions import RequestException  # pooch's engine; late as in `download`
+
+    try:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".tmp-") as temporary:
+            raw = download(url, temporary)
+    except RequestException as error:
+        return _simulate_activity(f"no download of the {UCI} ({type(error).__name__})")
+    return read_archive(raw), UCI
 
 
-def _check_kept(state, own, files, origin):
-    differing = [name for name in own if own[name] != files.get(name)]
-    if differing:
-        raise FileExistsError(
-            f"{', '.join(differing)}: expected none in {state.folder}, or the same as of the "
-            f"source ({origin}), got others; they are kept unless you add --force"
-        )
+def _simulate_activity(reason):
+    print(
+        f"\n*** SIMULATED DATA: {reason}, so the activity files are simulated. They are NOT the "
+        "course's data, and accuracy on them says nothing about people. For the real ones run "
+        "python -m tools data --force when online, or --from DIR with Kaggle's files. ***\n"
+    )
+    arrays = simulate_activity(np.random.default_rng(SEED))
+    return dict(zip(ACTIVITY, map(npy_bytes, arrays), strict=True)), SIMULATED
 
 
-def _checked_entry(name, raw, origin, note, records):
-    """Check a file and return its entry; that of an unchanged file stays, date and all."""
-    array = check_file(name, raw)
-    return entry_of(records, name, raw) or new_entry(name, raw, array, origin, note)
+def _simulate_sine():
+    waves = sine_waves(np.random.default_rng(SEED))[:, :-1]
+    text = pd.DataFrame(waves, index=range(1, 501)).to_csv(index_label="Id")
+    return {SINE: text.encode()}, SIMULATED
 
 
-def _write(state, chosen):
+def _write(folder, chosen):
     """Write all or nothing: every temporary file is on disk before the first is renamed."""
+    _, present = _find((*ACTIVITY, SINE), folder)
     records = {name: entry for name, (_, entry) in chosen.items()}
     with ExitStack() as stack:
         for name, (raw, _) in chosen.items():
-            if state.present.get(name) != raw:
-                stack.enter_context(replacing(state.folder / name)).write_bytes(raw)
-        if records != state.records:  # entered last, so renamed first: no file goes unrecorded
+            if present.get(name) != raw:
+                stack.enter_context(replacing(folder / name)).write_bytes(raw)
+        if records != read_records(folder):  # entered last, so renamed first: all is recorded
             text = json.dumps(records, indent=1) + "\n"
-            stack.enter_context(replacing(state.folder / RECORD)).write_bytes(text.encode())
-        for name in state.present.keys() - chosen.keys():
-            (state.folder / name).unlink()  # labels of a test set that others replace
+            stack.enter_context(replacing(folder / RECORD)).write_bytes(text.encode())
+        for name in present.keys() - chosen.keys():
+            (folder / name).unlink()  # labels of a test set that others replace

@@ -1,7 +1,7 @@
 """The record beside the data: SOURCE.json says of each file where it came from and what it was.
 
-{file name: {"from", "sha256", "shape", "dtype", "date", "authentic", "note"}}; an entry speaks of
-the bytes with its sha256 and of no others.
+{file name: {"from", "sha256", "shape", "dtype", "date", "authentic"}}; an entry speaks of the
+bytes with its sha256 and of no others.
 """
 
 import datetime
@@ -15,7 +15,7 @@ SIMULATED = "simulated"  # the origin of what data/simulate.py made
 NEEDED = {"from", "sha256", "authentic"}  # of each entry, by those who read it
 
 
-def new_entry(name, raw, array, origin, note):
+def new_entry(name, raw, array, origin):
     """Return the entry of a file of today, whose bytes `raw` were checked and hold `array`."""
     return {
         "from": origin,
@@ -24,7 +24,6 @@ def new_entry(name, raw, array, origin, note):
         "dtype": str(array.dtype),
         "date": datetime.date.today().isoformat(),
         "authentic": is_authentic(name, array),
-        "note": note,
     }
 
 
@@ -89,11 +88,8 @@ def source_line(folder):
 
 def source_summary(folder):
     """{file name: {"from", "sha256": first 12 digits, "authentic"}}, without dates, for results."""
-    return {
-        name: {
-            "from": entry["from"],
-            "sha256": entry["sha256"][:12],
-            "authentic": entry["authentic"],
-        }
-        for name, entry in read_records(folder).items()
-    }
+    summary = {}
+    for name, entry in read_records(folder).items():
+        summary[name] = {key: entry[key] for key in ("from", "sha256", "authentic")}
+        summary[name]["sha256"] = entry["sha256"][:12]
+    return summary

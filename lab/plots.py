@@ -65,10 +65,10 @@ def use_style():
 
 
 class source:  # noqa: N801 - used like a function
-    """Shows the source of a function or class, highlighted; as the last line of a cell."""
+    """Shows the source of functions or classes, highlighted; as the last line of a cell."""
 
-    def __init__(self, what):
-        self.text = textwrap.dedent(inspect.getsource(what)).rstrip()
+    def __init__(self, *what):
+        self.text = "\n\n".join(textwrap.dedent(inspect.getsource(one)).rstrip() for one in what)
 
     def _repr_markdown_(self):
         return f"```python\n{self.text}\n```"
@@ -109,28 +109,64 @@ def unrolled_network():
     ax.text(8.2, -0.02, "loss", va="center", fontsize=11)
     says = "forward: each state is made of the one before it and of the step's input"
     ax.text(3.85, 1.25, says, color=BLUE, ha="center")
-    says = "backward (dashed): the gradient returns the same ways, to every input and to $h_0$"
+    says = (
+        "backward (dashed): the gradient returns along the same paths, to every input and to $h_0$"
+    )
     ax.text(3.85, 0.92, says, color=VERMILION, ha="center")
     _show(fig, "unrolled_network")
 
 
-def trajectories(states):
-    """Hidden states {name: (T, H)} in the plane in which they differ most, and step by step."""
-    fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.1))
-    every = np.concatenate(list(states.values()))
-    centre = every.mean(axis=0)
-    plane = np.linalg.svd(every - centre, full_matrices=False)[2][:2].T
-    styles = zip(COLORS, ("-", "--", ":"), ("o", "s", "^"), strict=False)
-    for (name, h), (color, style, marker) in zip(states.items(), styles, strict=False):
-        x, y = ((h - centre) @ plane).T
-        look = {"ls": style, "marker": marker, "ms": 3.5, "color": color, "label": name}
-        axes[0].plot(x, y, **look)
-        axes[0].plot(x[0], y[0], marker, ms=9, mfc="none", color="black")
-        axes[1].plot(np.arange(1, len(x) + 1), x, **look)
-    axes[0].set(xlabel="first principal direction", ylabel="second principal direction")
-    axes[1].set(xlabel="step", ylabel="first principal direction", xticks=[1, 4, 8, 12, 16])
+def gradients_back(factors, sizes):
+    """What each step back leaves of a gradient, {title: {layer: (T,)}}; two sizes of Wh."""
+    fig, axes = plt.subplots(1, 2, figsize=(7.2, 3), sharey=True)
+    for ax, (title, left) in zip(axes, factors.items(), strict=True):
+        for (name, values), color, style in zip(
+            left.items(), COLORS, ("-", "--", "-."), strict=False
+        ):
+            ax.semilogy(np.arange(1, 1 + len(values)), values, style, color=color, label=name)
+        ax.axhline(1, color="black", lw=0.8)
+        ax.set(title=title, xlabel="step back")
+    for name, size in sizes.items():
+        axes[0].axhline(size, color="#555555", lw=0.8, ls=":")
+        axes[0].text(
+            50, 1.06 * size, f"{name} of the course's Wh", ha="right", va="bottom", fontsize=8
+        )
+    axes[0].set_yticks([0.1, 0.3, 1, 3], ["0.1", "0.3", "1", "3"])
+    axes[0].minorticks_off()
+    axes[0].set_ylabel("factor of this step")
     _legend_above(fig, axes[0])
-    _show(fig, "hidden_states")
+    _show(fig, "gradients_back")
+
+
+def principal_axes(axes, sizes):
+    """Principal axes (4, 9) of neighbouring values, drawn, and how much data vary along each."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 2.6))
+    names = ("level", "slope", "curvature", "wiggle")
+    looks = zip(names, axes, ("-", "--", "-.", ":"), COLORS, strict=False)
+    for name, axis, style, color in looks:
+        left.plot(range(1, 10), axis * np.sign(axis[-1]), style, color=color, label=name)
+    left.set(xlabel="place among the nine", ylabel="weight of the value", xticks=range(1, 10))
+    right.bar(range(1, 1 + len(sizes)), sizes, color=[*COLORS[:4], *["#bbbbbb"] * 5])
+    right.set(xlabel="principal axis", ylabel="size", yscale="log", xticks=range(1, 10))
+    right.grid(axis="x", visible=False)
+    _legend_above(fig, left)
+    _show(fig, "principal_axes")
+
+
+def units(panels):
+    """One hidden unit a panel, {title: states (windows, steps) of each activity}, step by step."""
+    fig, axes = plt.subplots(1, len(panels), figsize=(7.2, 2.7), sharey=True)
+    for ax, (title, by_activity) in zip(axes, panels.items(), strict=True):
+        looks = zip(ACTIVITIES, by_activity, COLORS, ("-", "--", ":"), strict=False)
+        for name, states, color, style in looks:
+            low, middle, high = np.quantile(states, (0.25, 0.5, 0.75), axis=0)
+            x = np.arange(1, 1 + len(middle))
+            ax.plot(x, middle, style, color=color, label=name)
+            ax.fill_between(x, low, high, color=color, alpha=0.2, lw=0)
+        ax.set(title=title, xlabel="step", xticks=(1, 8, 16), ylim=(-1.05, 1.05))
+    axes[0].set_ylabel("state of the unit")
+    _legend_above(fig, axes[0])
+    _show(fig, "hidden_units_at_work")
 
 
 def training_curve(train_losses, val_losses, learning_rates, name=None):
@@ -201,90 +237,59 @@ def splits(held_by_name, shared, first, count=24):
     _show(fig, "splits")
 
 
-def augmented(window, variants):
-    """Acceleration of a window (T, 6), and of two variants of it (2, T, 6), on equal axes."""
-    fig, axes = plt.subplots(1, 1 + len(variants), figsize=(7.2, 2.2), sharex=True, sharey=True)
-    seconds = np.arange(len(window)) / RATE
-    titles = ("recorded", "varied", "and again")
-    for ax, X, title in zip(axes, (window, *variants), titles, strict=True):
-        _three_axes(ax, seconds, X[:, :3])
-        ax.set(title=title, xlabel="time [s]")
-    axes[0].set_ylabel("acceleration [g]")
-    _legend_above(fig, axes[0])
-    _show(fig, "augmented")
-
-
-def confusion(truth, predicted):
-    """Confusion matrix of integer labels: counts, and rates within each true class."""
-    counts = np.zeros((3, 3), int)
-    np.add.at(counts, (np.ravel(truth), np.ravel(predicted)), 1)
-    rates = counts / counts.sum(axis=1, keepdims=True)
-    fig, ax = plt.subplots(figsize=(3.8, 3))
-    ax.imshow(rates, cmap="Blues", vmin=0, vmax=1)
-    ax.grid(False)
-    for i in range(3):
-        for j in range(3):
-            ink = "white" if rates[i, j] > 0.5 else "black"
-            text = f"{counts[i, j]}\n{100 * rates[i, j]:.1f} %"
-            ax.text(j, i, text, ha="center", va="center", color=ink)
-    ax.set(xlabel="predicted", ylabel="true", xticks=range(3), yticks=range(3))
-    ax.set_xticklabels(ACTIVITIES)
-    ax.set_yticklabels(ACTIVITIES)
-    _show(fig, "confusion")
-
-
 def sine_comparison(results):
-    """Errors of each seed: raw values above, in two scales and measures; whitened ones below."""
-    fig, axes = plt.subplots(2, 2, figsize=(7.2, 4.8), sharey="row")
+    """Errors of each seed: raw values in two scales and by two measures; MAPE on whitened ones."""
+    fig, axes = plt.subplots(1, 3, figsize=(7.2, 2.9), width_ratios=(1, 1, 1.3))
     names = {
-        "dense": "Dense, 170 relu units",
-        "dense, 11 units": "Dense, 11 relu units",
+        "dense": "Dense, 170 relu",
+        "dense, 11 units": "Dense, 11 relu",
         "linear": "linear",
-        "rnn": "RNN, course's start",
-        "rnn, orthogonal": "RNN, orthogonal start",
+        "rnn": "RNN, course's",
+        "rnn, orthogonal": "RNN, orthogonal",
     }
-    scales = (("own scale", BLUE, "o", -0.17), ("raw amplitude", VERMILION, "s", 0.17))
-    for ax, key in zip(axes[0], ("mape", "rmse"), strict=True):
+    scales = (("raw amplitude", VERMILION, "s", -0.17), ("own scale", BLUE, "o", 0.17))
+    for ax, key in zip(axes, ("mape", "rmse"), strict=False):
         for scale, color, marker, shift in scales:
             for y, name in enumerate(names):
                 values = results["raw"][scale][name][key]
                 _dots(ax, y + shift, values, color, marker, scale if y == 0 else None)
         _names(ax, names.values(), (1, 2, 5))
-    axes[0, 0].set(xlabel="MAPE [%]", title="raw values, generated sequences")
-    axes[0, 1].set(xlabel="root mean square error", title="the same, by another measure")
+    axes[0].set(xlabel="MAPE [%]", title="raw values")
+    axes[1].set(xlabel="root mean square error", title="raw values")
+    axes[1].set_yticklabels([])
     names = {
-        "dense": "Dense, linear",
-        "dense, relu": "Dense, 500 relu units",
-        "rnn, 5 epochs": "RNN, whole, 5 epochs",
-        "rnn, 60 epochs": "RNN, whole, 60 epochs",
-        "rnn, readout of 16": "RNN, readout of 16",
-        "rnn, readout of 30": "RNN, readout of 30",
-        "rnn, readout of 40": "RNN, readout of 40",
+        "dense": "linear",
+        "dense, relu": "Dense, 500 relu",
+        "rnn, 5 epochs": "RNN, 5 epochs",
+        "rnn, 60 epochs": "RNN, 60 epochs",
+        "rnn, readout of 16": "readout of 16",
+        "rnn, readout of 30": "readout of 30",
+        "rnn, readout of 40": "readout of 40",
     }
-    keys = {"mape": "generated sequences", "test_mape": "the course's test sequences"}
-    for ax, (key, title) in zip(axes[1], keys.items(), strict=True):
-        for y, name in enumerate(names):
-            _dots(ax, y, results["whitened"][name][key], BLUE)
-        _names(ax, names.values())
-        ax.set(xlabel="MAPE [%]", title=f"whitened, {title}")
-    _legend_above(fig, axes[0, 0])
+    for y, name in enumerate(names):
+        _dots(axes[2], y, results["whitened"][name]["mape"], BLUE)
+    _names(axes[2], names.values())
+    axes[2].set(xlabel="MAPE [%]", title="whitened values")
+    _legend_above(fig, axes[0])
     _show(fig, "sine_comparison")
 
 
-def spectrum(results):
-    """Mean squares of the RNN's states along their principal axes, and of the raw values."""
+def spectrum(mean_squares, reach):
+    """The 40 largest mean squares along principal axes, {name: values}; below `reach`, unlearnt."""
     fig, ax = plt.subplots(figsize=(7.2, 2.8))
-    for name, values, color, style, marker in (
-        ("the 99 raw values", results["raw_mean_squares"], VERMILION, "--", "s"),
-        ("states, trained", results["states"]["60 epochs"]["mean_squares"][0], BLUE, "-", "o"),
-        ("states, untrained", results["states"]["untrained"]["mean_squares"][0], GREEN, ":", "^"),
-    ):
+    looks = zip(
+        mean_squares.items(), (VERMILION, BLUE, GREEN), ("--", "-", ":"), "so^", strict=True
+    )
+    for (name, values), color, style, marker in looks:
+        values = values[:40]
         look = {"ls": style, "color": color, "marker": marker, "ms": 3, "label": name}
         ax.semilogy(np.arange(1, len(values) + 1), values, **look)
-    ax.axhline(results["reach"], color="#555555", lw=1)
-    ax.text(40, 2 * results["reach"], "above: learnt in 60 epochs", ha="right")
+    ax.axhline(reach, color="#555555", lw=1)
+    ax.axhline(1, color="#555555", lw=1, ls=":")
+    ax.text(40, 2 * reach, "well above: learnt in 60 epochs", ha="right")
+    ax.text(40, 2, "limits the learning rate: the bias", ha="right")
     ax.set(xlabel="principal axis", ylabel="mean square", ylim=(1e-17, 1e2))
-    ax.legend(loc="lower left")
+    _legend_above(fig, ax)
     _show(fig, "spectrum")
 
 
@@ -332,10 +337,10 @@ def stack_curves(results):
         axes["a"].plot(epochs, r["loss_by_epoch"], color=color, ls=style, label=name)
         if name not in ("true", "none"):
             axes["b"].plot(epochs - 1, r["cosine_by_epoch"], color=color, ls=style)
-        names.append(f"one step, {name}, k = 16")
+        names.append(f"one step: {name}")
         last.append((r["final_loss"], color))
     for k, r in results["sequence"].items():
-        names.append(f"sequence, true, k = {k}")
+        names.append(f"sequence: true, {k} units")
         last.append((r["final_loss"], GREEN))
     for y, (values, color) in enumerate(last):
         _dots(axes["c"], y, values, color)
@@ -379,11 +384,12 @@ def initialisations(results):
         ("course", "gradient_moving", VERMILION, "--", "course's, moving"),
     )
     for name, key, color, style, label in gradients:
-        _band(axes[0], np.array(results[name][key]), color, style, label)
-    for name, color, style in (("course", VERMILION, "--"), ("orthogonal", BLUE, "-")):
-        _band(axes[1], np.array(results[name][LOSS]), color, style, name)
-    axes[0].set(xlabel="timestep t", ylabel="size of dL/dx$_t$", yscale="log")
-    axes[0].set_yticks(10.0 ** np.arange(-150, 1, 50))
+        last = np.array(results[name][key])[:, -10:]
+        _band(axes[0], last, color, style, label, first=119)
+    for name, color, style in (("course", VERMILION, "--"), ("orthogonal", GREEN, "-.")):
+        _band(axes[1], np.array(results[name][LOSS]), color, style, f"{name} start")
+    axes[1].legend()
+    axes[0].set(xlabel="timestep t", ylabel="size of dx$_t$", yscale="log")
     axes[1].set(xlabel="epoch", ylabel="validation loss, sine", yscale="log")
     _legend_above(fig, axes[0])
     _show(fig, "initialisations")
@@ -391,40 +397,44 @@ def initialisations(results):
 
 def long_gradients(explosion, truncated):
     """Gradients that explode, clipped or not, and gradients that are cut off after some steps."""
-    fig, axes = plt.subplots(1, 3, figsize=(7.2, 2.8))
-    looks = zip((BLUE, GREEN, VERMILION), ("-", "-.", "--"), strict=True)
-    for (name, r), (color, style) in zip(sorted(explosion.items()), looks, strict=True):
-        norms = r["gradient_norm"][0]
-        axes[0].plot(np.arange(1, len(norms) + 1), norms, color=color, ls=style, label=name)
-        if r[LOSS][0]:
-            _band(axes[1], np.array(r[LOSS]), color, style, name)
-    axes[0].set(xlabel="update", ylabel="length of the gradient", xscale="log", yscale="log")
+    fig, axes = plt.subplots(1, 3, figsize=(7.2, 2.9))
+    for layer, style in (("rnn", "-"), ("dense", ":")):
+        for name, color in (("not clipped", VERMILION), ("clipped", GREEN)):
+            lengths = explosion[f"rate 0.3, {name}"]["gradient_norm"][0][layer][:12]
+            lengths = np.maximum(lengths, 1e-4)  # where it is 0, at the lower end
+            label = f"{layer.replace('rnn', 'RNN').replace('dense', 'Dense')}, {name}"
+            axes[0].semilogy(range(1, 1 + len(lengths)), lengths, style, color=color, label=label)
+    axes[0].set(xlabel="update", ylabel="length of the gradient, rate 0.3", xticks=(1, 4, 8, 12))
+    axes[0].legend(fontsize=7, loc="upper left")
+    for (name, r), color, style in zip(explosion.items(), (BLUE, GREEN), ("-", "-."), strict=False):
+        _band(axes[1], np.array(r[LOSS]), color, style, name)
     axes[1].set(xlabel="epoch", ylabel="validation loss", yscale="log")
+    axes[1].legend(fontsize=7)
     kept = sorted(map(int, truncated))
     for y, k in enumerate(kept):
         _dots(axes[2], y, 1e3 * np.array(truncated[str(k)]["final_loss"]), PURPLE)
-    axes[2].set(xlabel="1000 x validation loss", ylabel="steps back")
+    axes[2].set(xlabel="1000 x validation loss", ylabel="steps that the gradient goes back")
     _names(axes[2], kept, (1, 2, 5))
-    _legend_above(fig, axes[0])
     _show(fig, "long_gradients")
 
 
 def folds(results):
-    """Errors by fold, single models and their average, and the average's by volunteer."""
-    fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.6), width_ratios=(1, 1.4))
-    r = results["by volunteer"]
-    single, average = (100 * (1 - np.array(r[k])) for k in ("single_by_fold", "ensemble_by_fold"))
-    x, models = np.arange(len(single)), len(r["single_by_seed"])
-    axes[0].bar(x - 0.2, single, 0.4, color=SKY, label="one model")
-    axes[0].bar(x + 0.2, average, 0.4, color=BLUE, label=f"{models} models averaged")
-    leak = 100 * (1 - np.mean(results["at random"]["single_by_fold"]))
-    axes[0].axhline(leak, color=VERMILION, ls="--", label="one model, random split")
-    axes[0].set(xlabel="fold of three volunteers", ylabel="errors [%]", xticks=x)
-    _legend_above(fig, axes[0])
-    errors = r["errors_by_volunteer"]
-    axes[1].bar(np.arange(len(errors)), errors, color=BLUE)
-    axes[1].set(xlabel="volunteer", ylabel="wrong windows")
-    axes[1].yaxis.get_major_locator().set_params(integer=True)
+    """Errors of one model by fold; and by volunteer, with turned windows in training or without."""
+    fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.7), width_ratios=(1, 1.6))
+    ways = {name: r["ways"]["one model"] for name, r in results.items()}
+    turned, not_turned = (
+        np.array(ways[name]["errors_by_volunteer"]) for name in ("by volunteer", "not turned")
+    )
+    windows = np.reshape(results["by volunteer"]["windows_by_volunteer"], (7, 3))
+    errors = 100 * turned.reshape(7, 3).sum(axis=1) / windows.sum(axis=1)
+    axes[0].bar(range(7), errors, color=BLUE)
+    axes[0].axhline(100 * (1 - ways["at random"]["accuracy"]), color=VERMILION, ls="--")
+    axes[0].set(xlabel="fold of three volunteers", ylabel="errors [%]", xticks=range(7))
+    x = np.arange(21)
+    axes[1].bar(x - 0.2, turned, 0.4, color=BLUE, label="trained with turned windows")
+    axes[1].bar(x + 0.2, not_turned, 0.4, color=ORANGE, label="not turned")
+    axes[1].set(xlabel="volunteer", ylabel="wrong windows", xticks=range(0, 21, 5))
+    axes[1].legend()
     for ax in axes:
         ax.grid(axis="x", visible=False)
     _show(fig, "folds")
@@ -452,16 +462,16 @@ def _names(ax, names, digits=(1,)):
     ax.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _band(ax, runs, color, style, label):
-    """The median of runs (seeds, points), and the range between the extremes."""
-    x = np.arange(1, runs.shape[1] + 1)
+def _band(ax, runs, color, style, label, first=1):
+    """The median of runs (seeds, points), and the range between the extremes; x from `first` on."""
+    x = np.arange(first, first + runs.shape[1])
     ax.plot(x, np.median(runs, axis=0), ls=style, color=color, label=label)
     ax.fill_between(x, runs.min(axis=0), runs.max(axis=0), color=color, alpha=0.15, lw=0)
 
 
-def _legend_above(fig, ax, **options):
+def _legend_above(fig, ax, ncols=None):
     handles, labels = ax.get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside upper center", ncols=len(labels), **options)
+    fig.legend(handles, labels, loc="outside upper center", ncols=ncols or len(labels))
 
 
 def _show(fig, name=None):

@@ -42,6 +42,28 @@ def join_windows(X, y):
     return signals, end - new, low[signal], high[signal]
 
 
+def recut(signals, start, rate, low, high):
+    """Return windows of 128 samples cut anew from long signals, (N, 128, C).
+
+    Times need not fall on samples; between two of them values lie on a straight line.
+
+    Args:
+        signals, low, high: as `join_windows` returns them.
+        start: where each window shall begin at the pace of the recording, in samples, (N,); it is
+            moved as far as its signal, and the same middle, ask for.
+        rate: how many samples of the recording a sample of the window takes, (N,).
+    """
+    span = 127 * rate
+    first = start + (127 - span) / 2
+    first = np.clip(first, low, np.maximum(high - 1 - span, low))
+    time = first[:, np.newaxis] + rate[:, np.newaxis] * np.arange(128)
+    time = np.minimum(time, high[:, np.newaxis] - 1)
+    before = time.astype(int)
+    after = np.minimum(before + 1, high[:, np.newaxis] - 1)
+    share = (time - before).astype(np.float32)[:, :, np.newaxis]
+    return (1 - share) * signals[before] + share * signals[after]
+
+
 def rotations(rng, N, size):
     """Return N random rotations, (N, 3, 3), about random axes.
 

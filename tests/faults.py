@@ -120,7 +120,7 @@ RECIPE = [
     ("the answer among the inputs", NOTEBOOK, "wave[:, :-1], wave", "wave[:, 1:], wave"),
     ("not whitened", NOTEBOOK, "axes[:count].T / sizes[:count]", "axes[:count].T"),
     ("volunteers cut in the middle", NOTEBOOK, "return run // 6", "return (run + 3) // 6"),
-    ("reading beyond the signal", NOTEBOOK, "np.maximum(high - 1 - span, low)", "high"),
+    ("reading beyond the signal", WINDOWS, "np.maximum(high - 1 - span, low)", "high"),
     ("windows joined across labels", WINDOWS, "overlaps(X) & (y[:-1] == y[1:])", "overlaps(X)"),
     ("rotations that stretch", WINDOWS, "/ np.linalg.norm(q, axis=1, keepdims=True)", ""),
 ]  # fmt: skip
@@ -129,7 +129,7 @@ DATA = [
     ("labels merged wrongly", UCI, "[0, 1, 1, 2, 2, 2]", "[0, 2, 1, 1, 2, 2]"),
     ("channels swapped", UCI, 'for axis in "xyz"', 'for axis in "xzy"'),
     ("sensors swapped", UCI, 'for sensor in ("acc", "gyro")', 'for sensor in ("gyro", "acc")'),
-    ("Id written from 0", PREPARE, "enumerate(rows, 1)", "enumerate(rows)"),
+    ("Id written from 0", PREPARE, "range(1, 501)", "range(500)"),
     ("Id read from 0", COURSE, "np.arange(1, 501)", "np.arange(500)"),
     ("NaN let through", COURSE, "np.count_nonzero(np.isfinite(array))", "array.size"),
 ]  # fmt: skip

@@ -42,7 +42,7 @@ def test_right_gradients_pass_and_weights_stay(notebook, capsys):
     further.check_gradients(model, X, Y)
 
 
-@pytest.mark.parametrize("style", ["asserts", "loops", "rebinding"])
+@pytest.mark.parametrize("style", ["asserts", "rebinding"])
 def test_students_layers_pass_before_and_after_an_update(style, capsys):
     names = with_mistakes()
     for name in ("RNN", "Dense"):
@@ -74,16 +74,6 @@ def test_a_wrong_entry_is_found_in_its_place(notebook, layer, name, at, change):
     wrong.backward = backward
     with pytest.raises(Differs, match="^" + re.escape(said)):
         further.check_gradients(model, X, Y, "cce")
-
-
-def test_slips_that_the_courses_checks_let_pass_are_found():
-    for what in ("no bias", "the carry lost", "the last step alone in dL_dX"):
-        names = with_mistakes(what)
-        first = names["RNN"](2, 3, return_sequences=True)
-        second = names["RNN"](3, 4, input_gradient="true")
-        model = build(names["Model"](), first, second, names["Dense"](4, 3))
-        with pytest.raises(Differs, match="^worst entry layer [12], RNN"):
-            further.check_gradients(model, X, Y)
 
 
 def test_bad_input_ends_in_a_sentence(notebook):

@@ -4,47 +4,18 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from RNN import RNN
-
 from lab.expected import compare, expected_seed1
 from tools.grading import reference
 from tools.grading.safe_load import load_dictionary
+from tools.mistakes import course_figures
 
 
-def with_shapes(**arrays):
-    return {
-        key: value
-        for name, A in arrays.items()
-        for key, value in ((f"{name}_shape", A.shape), (name, A))
-    }
-
-
-def figures_of_the_layers(notebook, seed):
-    """The four recipes, run on the project's layers and on the notebook's Model."""
-    rnn = RNN(5, 3)
-    shapes = {f"{name}_shape": getattr(rnn, name).shape for name in ("Wx", "Wh", "bh")}
-    np.random.seed(seed)
-    X = np.random.randn(2, 4, 5)
-    forward = with_shapes(X=X, Output=rnn.forward(X))
-    dH = np.random.randn(2, 3)
-    backward = with_shapes(
-        dH=dH, dL_dX=rnn.backward(dH), dL_dWx=rnn.dL_dWx, dL_dWh=rnn.dL_dWh, dL_dbh=rnn.dL_dbh
-    )
-    np.random.seed(seed)
-    X = np.random.randn(3, 3, 1)
-    model, first = notebook.Model(), RNN(1, 4)
-    for layer in (first, RNN(4, 4), notebook.Dense(4, 1), notebook.Activation("sigmoid", None)):
-        model.add(layer)
-    AL = model.forward(X)
-    whole = {"AL": AL, "dA_prev": model.backward(AL, Y=np.array([[1], [0], [1]]))}
-    model.update(0.1)
-    whole |= {f"{name} of RNN": getattr(first, name) for name in ("Wx", "Wh", "bh")}
-    return {
-        "RNN_initialization": shapes,
-        "RNN_forward": forward,
-        "RNN_backward": backward,
-        "Model_class": whole,
-    }
+def figures_of(names, seed):
+    """What the notebook's four checks give for a seed, on the layers and the Model in `names`."""
+    figures = {"RNN_initialization": course_figures("RNN_initialization", names)}
+    for check in ("RNN_forward", "RNN_backward", "Model_class"):
+        figures[check] = course_figures(check, names, seed)
+    return figures
 
 
 def same(figures, expected):
@@ -55,7 +26,7 @@ def same(figures, expected):
 
 @pytest.mark.parametrize("seed", [1, 42])
 def test_layers_equal_the_reference(notebook, seed):
-    same(figures_of_the_layers(notebook, seed), reference.graded(seed))
+    same(figures_of(vars(notebook), seed), reference.graded(seed))
 
 
 def test_reference_equals_the_expected_file():

@@ -38,24 +38,6 @@ class Last:
         return dA
 
 
-class Probe:
-    """A layer that lets everything through and notes it."""
-
-    def __init__(self):
-        self.forwards, self.backwards, self.rates = [], [], []
-
-    def forward(self, A):
-        self.forwards.append(A)
-        return A
-
-    def backward(self, dA):
-        self.backwards.append(dA)
-        return dA
-
-    def update(self, learning_rate):
-        self.rates.append(learning_rate)
-
-
 def build(notebook, *layers):
     model, rng = notebook.Model(), np.random.default_rng(0)
     for layer in layers:
@@ -82,19 +64,6 @@ def assert_equal(arrays, others):
 
 X = np.random.default_rng(0).normal(size=(21, 4, 2))
 y = X.sum(axis=1)
-
-
-@pytest.mark.parametrize("loss", ["mse", "cce"])
-def test_an_epoch_takes_all_samples_in_the_order_given(notebook, loss):
-    A, Y, order = np.arange(14.0).reshape(7, 2), np.ones((7, 2)), np.array([3, 0, 6, 5, 1, 2, 4])
-    probe = Probe()
-    model = build(notebook, probe)
-    output = model.train_epoch(A, Y, order, 3, loss, lambda done: 1 + done, None)
-    np.testing.assert_array_equal(output, A[order])
-    batches = np.split(A[order], [3, 6])
-    assert_equal(probe.forwards, batches)
-    assert_equal(probe.backwards, [2 * (B - 1) if loss == "mse" else B for B in batches])
-    assert probe.rates == [1, 1 + 3 / 7, 1 + 6 / 7]
 
 
 def test_clipping_shortens_the_step_and_keeps_its_direction(notebook):

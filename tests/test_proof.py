@@ -3,7 +3,7 @@
 Complex steps subtract nothing and so reach rounding error; central differences need nothing but
 the forward pass; autograd differentiates the textbook equations below, which share no code with
 the layers. The objective is sum(G * output) with random, uneven G; under softmax it is
--sum(Y log output). Biases are random too. `pytest -s` prints the worst errors beside the bounds.
+-sum(Y log output). Biases are random too.
 """
 
 from copy import deepcopy
@@ -25,7 +25,6 @@ from lab.further import quotients
 from lab.model import gradients_of
 
 BOUNDS = {"complex step": 1e-10, "central": 1e-6, "autograd": 1e-9, "float32": 1e-4}
-WORST = dict.fromkeys(BOUNDS, 0.0)
 FUNCTIONS = {
     "Flatten": lambda A: anp.reshape(A, (len(A), -1)),
     "sigmoid": lambda A: 1 / (1 + anp.exp(-A)),
@@ -57,13 +56,6 @@ def proved(test):
     return proof(given(case=cases)(example((3, 4, 2, 5, 0, 1))(example((2, 5, 4, 3, 3, 2))(test))))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def worst_errors():
-    yield
-    for way, bound in BOUNDS.items():
-        print(f"\n{way}: worst relative error {WORST[way]:.1e}, bound {bound:.0e}", end="")
-
-
 def assert_near(way, mine, exact):
     """Largest difference, relative to the largest entry, within the bound of its kind."""
     assert len(mine) == len(exact)
@@ -71,7 +63,6 @@ def assert_near(way, mine, exact):
         assert a.shape == b.shape
         floor = 1e-3 if way == "central" else 1e-12  # cancellation leaves an absolute error
         error = np.abs(a - b).max() / max(np.abs(b).max(), floor)
-        WORST[way] = max(WORST[way], error)
         assert error <= BOUNDS[way], f"{way}: {error:.1e}"
 
 

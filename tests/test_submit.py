@@ -3,31 +3,32 @@
 import pytest
 
 from tools.grading import submit
-from tools.grading.score import Line, own_card, summary
+from tools.grading.score import own_card
 from tools.grading.submission import FILES, GRADED, NOTEBOOK
 
 
 def test_the_project_s_own_hand_in_has_the_format():
     """What is committed in outputs/ and the notebook can be handed in as it is."""
-    assert summary(own_card())["format_errors"] == []
+    held = [rule for rule in own_card()["rules"] if rule["rule"] in submit.FORM]
+    assert [rule for rule in held if rule["verdict"] != "ok"] == []
 
 
 @pytest.fixture
-def card(tmp_path, monkeypatch):
-    """The score card of an outputs folder in which every file holds its own name."""
+def rule(tmp_path, monkeypatch):
+    """A rule on an outputs folder in which every file holds its own name."""
     for name in (*FILES, "results.json"):
         (tmp_path / name).write_text(name, "utf-8")
     notebook = tmp_path / "executed" / NOTEBOOK
     notebook.parent.mkdir()
     notebook.write_text("run", "utf-8")
-    lines = [Line("Activity, ranking", 0, 5, "", status="open")]
+    rule = {"rule": "format", "verdict": "ok", "evidence": "two pages"}
     monkeypatch.setattr(submit, "OUTPUTS", tmp_path)
     monkeypatch.setattr(submit, "NOTEBOOK", notebook)
-    monkeypatch.setattr(submit, "own_card", lambda: lines)
-    return lines
+    monkeypatch.setattr(submit, "own_card", lambda: {"rules": [rule]})
+    return rule
 
 
-def test_exactly_the_five_files_are_gathered(card, tmp_path, capsys):
+def test_exactly_the_five_files_are_gathered(rule, tmp_path, capsys):
     to = tmp_path / "submission"
     for slugs in (["lab-6"], ["one", "two"]):
         assert submit.main(slugs) == 0
@@ -43,9 +44,10 @@ def test_exactly_the_five_files_are_gathered(card, tmp_path, capsys):
         submit.main(["lab-6"])
 
 
-def test_errors_of_format_are_refused(card, tmp_path):
-    card.append(Line("Report", 0, 5, "", "two pages", format_error=True))
-    with pytest.raises(ValueError, match="two pages"):
+def test_faults_are_refused(rule, tmp_path):
+    rule["verdict"] = "suspect"
+    (tmp_path / GRADED).unlink()
+    with pytest.raises(ValueError, match=f"(?s)format: two pages.*{GRADED} is missing"):
         submit.main(["lab-6"])
     assert not (tmp_path / "submission").exists()
 
@@ -58,8 +60,7 @@ def test_errors_of_format_are_refused(card, tmp_path):
         ([], "the following arguments are required: SLUG"),
     ],
 )
-def test_wrong_slugs(card, tmp_path, slugs, said, capsys):
+def test_wrong_slugs(slugs, said, capsys):
     with pytest.raises(SystemExit):
         submit.main(slugs)
     assert said in capsys.readouterr().err
-    assert not (tmp_path / "submission").exists()

@@ -112,7 +112,8 @@ def test_what_reads_a_hand_in_runs_nothing_of_it():
         nodes = ast.walk(ast.parse(source))
         calls = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
         assert not calls & {*running, "pickle.load", "pickle.loads"}, path.name
-        assert not {"importlib", "runpy", "subprocess"} & set(imported(source)), path.name
+        starting = {"importlib", "runpy", "subprocess"} & set(imported(source))
+        assert starting == ({"subprocess"} if path.name == "rerun.py" else set()), path.name
 
 
 def test_the_notebook_imports_few_names_and_nothing_of_tools():

@@ -25,8 +25,11 @@ GIVEN = (  # what a student gets as it is
     *("LICENSE", "requirements.txt", "Dense.py", "Activation.py", "Flatten.py", "Loss.py"),
     *("lab/*.py", "lab/*.json", "data/*.py", "data/README.md", "tools/__*__.py"),
     *(f"tools/{name}.py" for name in ("run", "html", "cells", "data", "report")),
-    *(f"tools/grading/{name}.py" for name in ("__init__", "score", "submission", "safe_load")),
-    "tools/grading/submit.py",
+    *(
+        f"tools/grading/{name}.py"
+        for name in ("__init__", "score", "rules", "submission", "safe_load")
+    ),
+    *("tools/grading/submit.py", "tools/grading/rules.json"),
 )
 PART = re.compile(
     r"(?P<start>^(?P<indent> *)### START CODE HERE ###\n)"

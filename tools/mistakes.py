@@ -163,24 +163,30 @@ def put_in(*mistakes):
 
 
 @cache
-def checks(seed=1):
-    """Return {check: what gives its figures, from {name: class or function}}, at that seed."""
+def course_code():
+    """The functions of the notebook's cells with the course's four checks, compiled."""
     cells = ["".join(c["source"]) for c in json.loads(NOTEBOOK.read_text("utf-8"))["cells"]]
     tests = [part for cell in cells if "def test_" in cell for part in ast.parse(cell).body]
-    course = {"np": np, "SHAPE_KEY": "_shape", "Dense": Dense, "Activation": Activation}
     code = [part for part in tests if isinstance(part, ast.FunctionDef)]
-    exec(compile(ast.Module(code, []), NOTEBOOK.name, "exec"), course)
+    return compile(ast.Module(code, []), NOTEBOOK.name, "exec")
 
-    def run(name, *seed):
-        return lambda lab: course.update(lab) or course[name](*seed)
 
+def course_figures(check, lab, *seed):
+    """Return the figures of one of the course's checks, on the layers and the Model in `lab`."""
+    names = {"np": np, "SHAPE_KEY": "_shape", "Dense": Dense, "Activation": Activation} | lab
+    exec(course_code(), names)
+    return names["test_" + check.removeprefix("RNN_").lower()](*seed)
+
+
+def checks(seed=1):
+    """Return {check: what gives its figures, from {name: class or function}}, at that seed."""
     return {
         "Weights": lambda lab: further.weight_figures(lab["RNN"]),
-        "RNN_forward": run("test_forward", seed),
-        "RNN_backward": run("test_backward", seed),
+        "RNN_forward": lambda lab: course_figures("RNN_forward", lab, seed),
+        "RNN_backward": lambda lab: course_figures("RNN_backward", lab, seed),
         "Bias": lambda lab: further.bias_figures(lab["RNN"]),
         "Sequences": lambda lab: further.sequence_figures(lab["RNN"]),
-        "Model_class": run("test_model_class", seed),
+        "Model_class": lambda lab: course_figures("Model_class", lab, seed),
         "Losses": lambda lab: further.loss_figures(
             lab["compute_MSE_loss"], lab["compute_CCE_loss"]
         ),

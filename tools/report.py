@@ -35,7 +35,7 @@ def write_report(folder, name="", number=""):
                 "is missing, run python -m tools experiments"
             ) from None
         temporary.write_bytes(page)
-        pages = count_pages(temporary)
+        pages = count_pages(temporary.read_bytes())
         if pages != 1:
             raise ValueError(f"report: expected one page, got {pages}; shorten {TEMPLATE.name}")
 

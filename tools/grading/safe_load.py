@@ -4,7 +4,7 @@ Such a file holds a pickle, and a pickle may call any function of this computer:
 is never given to `np.load(..., allow_pickle=True)`. Here three fences stand in the way:
 
 1. size, number of opcodes and the opcodes themselves, scanned before anything is loaded;
-2. the five names that NumPy's own pickles use lead to stand-ins of this module, which only note
+2. the eight names that plain NumPy pickles use lead to stand-ins of this module, which only note
    their arguments; every other name is refused, so no function of NumPy or Python is ever called;
 3. what the stand-ins noted is checked, type by type, before arrays are made from plain bytes.
 """
@@ -146,6 +146,13 @@ def _scalar(dtype, content):
     return _Array((), dtype, False, content)
 
 
+def _encode(text, encoding):
+    """The bytes that a pickle of protocol 2 or less, as of old NumPy, holds as text."""
+    if type(text) is not str or encoding != "latin1":
+        raise UnsafeError("expected bytes as latin1, got another call of encode")
+    return text.encode("latin1")
+
+
 class _Reader(pickle.Unpickler):
     def find_class(self, module, name):
         module = re.sub(r"^numpy\._core\.", "numpy.core.", module)  # NumPy 2 renamed it
@@ -155,6 +162,9 @@ class _Reader(pickle.Unpickler):
             ("numpy.core.multiarray", "_reconstruct"): lambda *_: _Array(),
             ("numpy.core.multiarray", "scalar"): _scalar,
             ("numpy.core.numeric", "_frombuffer"): _from_buffer,
+            ("_codecs", "encode"): _encode,
+            ("__builtin__", "bytes"): lambda: b"",
+            ("collections", "OrderedDict"): lambda: {},
         }
         if (module, name) not in makers:
             raise UnsafeError(f"expected plain data, got a call of {module[:40]!a}, {name[:40]!a}")

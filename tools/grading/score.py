@@ -1,21 +1,17 @@
-"""The score card: the course's rubric, line by line, for one hand-in or for a folder of them.
+"""The score card: the course's rubric line by line, its rules one by one, and what to give.
 
-    python -m tools score [FOLDER] [--json]      one hand-in; default: outputs/ and the notebook
-    python -m tools score --batch FOLDER         each folder in it; marks go to FOLDER/marks.csv
+    python -m tools score [FOLDER] [--json]      one hand-in, a folder or a zip; default: one's own
+    python -m tools score --batch FOLDER         each one in it: marks.csv and marks.html there
 
 Graded figures are computed anew by the reference implementation, and the sine answers are held
 against the exact continuation. A student's edition has neither: it looks at the form, at what the
 notebook's own checks say, and at its validation figures. The exit status is 0 when everything that
-can be earned on this computer is earned.
+can be earned on this computer is earned and no rule is broken.
 """
 
 import argparse
-import csv
-import io
 import json
 import re
-import signal
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -25,33 +21,46 @@ import numpy as np
 from data import course
 from data.record import SIMULATED, entry_of, read_records
 from lab.expected import BOUND, expected_seed1
-from lab.files import OUTPUTS, write_text
-from lab.mistakes import explain
+from lab.files import OUTPUTS
+from lab.mistakes import difference, explain
 from tools.cells import NOTEBOOK
-from tools.grading import submission
+from tools.grading import rules, submission
+from tools.grading.submission import ADVANCED, BASIC, FILES, GRADED, LAYERS, REPORT, HandIn
 
 try:
     from tools.continuation import exact_continuation, mape
-    from tools.grading import reference
+    from tools.grading import desk, reference
 except ImportError:  # a student's edition
-    exact_continuation = reference = None
+    exact_continuation = reference = desk = None
 
 DATA = NOTEBOOK.parent / "data"
-SECONDS = 20  # for one hand-in of a batch
-CHECKS = {  # points of each check's entries, in equal shares
-    "RNN initialize_parameters": ("RNN_initialization", 3),
-    "RNN forward": ("RNN_forward", 12),
-    "RNN backward": ("RNN_backward", 15),
-    "Model class": ("Model_class", 10),
+CHECKS = {  # points of each check, in equal shares for the entries that a student computes
+    "RNN initialize_parameters": ("RNN_initialization", 3, ["Wx_shape", "Wh_shape", "bh_shape"]),
+    "RNN forward": ("RNN_forward", 12, ["Output"]),
+    "RNN backward": ("RNN_backward", 15, ["dL_dX", "dL_dWx", "dL_dWh", "dL_dbh"]),
+    "Model class": (
+        *("Model_class", 10),
+        ["AL", "dA_prev", "Wx of RNN", "Wh of RNN", "bh of RNN"],
+    ),
+}
+TASKS = {  # part, points there are, the truth's file, key in VALIDATION, figure, what it should be
+    "basic": ("Sine data", 20, course.SINE, "sine_mape", "MAPE {:.3g} %", "a MAPE of at most 14 %"),
+    "advanced": (
+        *("Activity, accuracy", 30, course.LABELS, "activity_accuracy"),
+        *("accuracy {:.4f}", "an accuracy of at least 0.75"),
+    ),
 }
 SINE = ((14, 20), (17, 10))  # MAPE in percent, at most; points
+ACTIVITY = ((0.75, 30), (0.70, 20), (0.65, 10))  # accuracy, at least; points
+BOUND_32 = 1e-5  # of figures that were computed in float32, as a part of the largest
+PUBLIC = 0.6  # part of the test rows that decides the activity's points
 PLAUSIBLE = 0.1  # largest difference of a class's share that counts as chance
-VALIDATION = "validation.json"  # what the notebook measured on real data held out
 OWN = "the notebook's own validation data"
+VALIDATION = "validation.json"  # what the notebook measured on real data held out
 ASSISTANT = (
     "The assistant's card decides: it computes the entries for seed 42 anew and knows the answers."
 )
-ACTIVITY = ((0.75, 30), (0.70, 20), (0.65, 10))  # accuracy, at least; points
+COSTS = {"zero": "no points", "basic zero": "none for the basic part"}
 ELSEWHERE = ("Activity, ranking", "Report")  # decided by Kaggle's board and by the assistant
 
 
@@ -65,7 +74,7 @@ class Line:
     evidence: str
     missing: str = ""
     status: str = "measured"
-    format_error: bool = False
+    figure: float | None = None  # the MAPE in percent, or the accuracy
 
 
 class Truth:
@@ -73,31 +82,34 @@ class Truth:
 
     def __init__(self, data_dir):
         self.graded = reference.graded(42) if reference else _seed_1()
-        self.origin = {}  # file name: the same with where it came from
-        self.sine, self.no_sine = self._answers(data_dir / course.SINE, exact_continuation)
-        self.activity, self.no_activity = self._answers(data_dir / course.LABELS, np.ravel)
+        self.origin, self.lacking = {}, {}  # by file name: where it came from; why it is no truth
+        self.sine = self._answers(data_dir / course.SINE, exact_continuation)
+        self.activity = self._answers(data_dir / course.LABELS, np.ravel)
 
     def _answers(self, path, answers_in):
-        """Return the answers that follow from a data file and "", or None and why there are none.
+        """Return the answers that follow from a data file, or None.
 
         A simulated stand-in counts as absent: no one's answers fit data of our own invention.
         """
+        name = path.name
+        self.lacking[name] = f"there is no {name} to score against"
         if not path.is_file():
-            return None, f"there is no {path.name} to score against"
+            return None
         raw = path.read_bytes()
         try:
-            entry = entry_of(read_records(path.parent), path.name, raw)
-            origin = entry["from"] if entry else "of unknown origin"
-            if origin == SIMULATED:
-                return None, f"{path.name} is a simulated stand-in; put the real file into data/"
-            array = course.check_file(path.name, raw)
-            if answers_in is None:
-                return None, f"the answers to {path.name} are known to the assistant's card alone"
-            answers = answers_in(array)
+            entry = entry_of(read_records(path.parent), name, raw)
+            self.origin[name] = f"{name} ({entry['from'] if entry else 'of unknown origin'})"
+            if entry and entry["from"] == SIMULATED:
+                self.lacking[name] = f"{name} is a simulated stand-in; put the real file into data/"
+            elif answers_in is None:
+                self.lacking[name] = (
+                    f"the answers to {name} are known to the assistant's card alone"
+                )
+            else:
+                return answers_in(course.check_file(name, raw)).ravel()
         except ValueError as error:
-            return None, f"there is nothing to score against: {error}"
-        self.origin[path.name] = f"{path.name} ({origin})"
-        return answers, ""
+            self.lacking[name] = f"there is nothing to score against: {error}"
+        return None
 
 
 def _seed_1():
@@ -108,78 +120,119 @@ def _seed_1():
     }
 
 
-def score_card(folder, truth, notebook=None, validation=None):
-    """Return the score card of one hand-in, a list of Line.
+def score_card(hand_in, truth, validation=None, boards=None):
+    """Return the score card of one hand-in: {"points", "out_of", "open", "proposed", ...}.
 
     Args:
-        folder: path of the folder with the five files.
+        hand_in: submission.HandIn.
         truth: Truth.
-        notebook: path of the notebook, if it is not in `folder`.
         validation: figures of VALIDATION, which stand in where the answers are not known.
+        boards: boards.Boards, or None.
     """
-    notebook, validation = notebook or folder / submission.NOTEBOOK, validation or {}
-    basic, advanced = folder / submission.BASIC, folder / submission.ADVANCED
-    return [
-        *_graded_lines(folder / submission.GRADED, truth, notebook),
-        _guarded("Sine data", 20, _sine_line, basic, truth, validation),
-        _guarded("Activity, accuracy", 30, _activity_line, advanced, truth, validation),
-        Line("Activity, ranking", 0, 5, "decided on Kaggle's board, not here", status="open"),
-        _guarded("Report", 5, _report_line, folder / submission.REPORT),
-        _guarded("Notebook", 0, _notebook_line, notebook),
-    ]
-
-
-def _guarded(part, out_of, make, *args):
-    """Return make's line, or one without points that says what is wrong with the file."""
-    try:
-        return make(part, out_of, *args)
-    except submission.FormatError as error:
-        return Line(part, 0, out_of, "", str(error), format_error=True)
-
-
-def _graded_lines(path, truth, notebook):
-    try:
-        figures = submission.read_graded(path)
-    except submission.FormatError as error:
-        return [
-            Line(part, 0, points, "", str(error), format_error=True)
-            for part, (_, points) in CHECKS.items()
-        ]
+    held, faults = {}, {}
+    for name, reader in READERS.items():
+        try:
+            held[name] = reader(hand_in.files.get(name))
+        except submission.FormatError as error:
+            faults[name] = str(error)
+    cells, answers, classes = (held.get(name) for name in (NOTEBOOK.name, BASIC, ADVANCED))
+    own = {}  # what the files earn on the test data
+    if answers is not None and truth.sine is not None:
+        own["basic"] = mape(answers, truth.sine)
+    if classes is not None and truth.activity is not None:
+        own["advanced"] = float(np.mean(classes == truth.activity))
+    board = (boards and boards.points(hand_in)) or {}
+    odd = _odd_shares(classes) if classes is not None else ""
+    ranking, report = ELSEWHERE
     lines = [
-        _check_line(part, points, check, figures.get(check, {}), truth.graded[check])
-        for part, (check, points) in CHECKS.items()
+        *_graded_lines(held.get(GRADED), faults.get(GRADED), truth, cells or []),
+        _answers_line("basic", faults.get(BASIC), truth, own, board, validation or {}),
+        _answers_line("advanced", faults.get(ADVANCED), truth, own, board, validation or {}, odd),
+        Line(ranking, 0, 5, "decided on Kaggle's board, not here", status="open"),
+        Line(report, 0, 5, "one page; its text is for the assistant", status="open"),
+    ]
+    if "ranking" in board:
+        lines[-2] = Line(ranking, board["ranking"], 5, "by Kaggle's board")
+    if REPORT in faults:
+        lines[-1] = Line(report, 0, 5, "", faults[REPORT])
+    checked = [
+        *rules.of_files(hand_in, cells, faults, held.get(GRADED)),
+        rules.own_code(cells or [], answers, truth.sine, own.get("advanced")),
+        *(boards.rules(hand_in, own) if boards else ()),
+    ]
+    return with_rules(lines, checked)
+
+
+def with_rules(lines, checked):
+    """Return the card of Lines and Rules; a rule of which there are two counts as the later."""
+    found = {rule.rule: rule for rule in checked}
+    every = [found.get(name) or rules.rule(name, "not checked") for name in rules.RULES]
+    broken = {rule.penalty for rule in every if rule.verdict == "broken"}
+    counted = lines[5:] if "basic zero" in broken else lines
+    proposed = 0 if "zero" in broken else sum(line.points for line in counted) - 5 * (5 in broken)
+    return {
+        "points": round(sum(line.points for line in lines), 2),
+        "out_of": sum(line.out_of for line in lines),
+        "open": sum(line.out_of for line in lines if line.status == "open"),
+        "proposed": round(max(proposed, 0), 2),
+        "lines": [asdict(line) for line in lines],
+        "rules": [asdict(rule) for rule in every],
+    }
+
+
+def _one_page(raw):
+    pages = submission.count_pages(raw)
+    if pages != 1:
+        raise submission.FormatError(f"{REPORT}: expected one page, got {pages}; shorten it")
+
+
+READERS = {
+    NOTEBOOK.name: submission.code_cells,
+    GRADED: submission.read_graded,
+    REPORT: _one_page,
+    BASIC: submission.read_basic,
+    ADVANCED: submission.read_advanced,
+}
+
+
+def _graded_lines(figures, fault, truth, cells):
+    if figures is None:
+        return [Line(part, 0, out_of, "", fault) for part, (_, out_of, _) in CHECKS.items()]
+    lines = [
+        _check_line(part, out_of, check, computed, figures.get(check, {}), truth.graded[check])
+        for part, (check, out_of, computed) in CHECKS.items()
     ]
     unknown = [submission.quoted(check) for check in figures if check not in truth.graded]
     if unknown:
-        lines[0].format_error = True
         lines[0].missing += f"the file has checks of no meaning: {', '.join(unknown[:5])}"
     if reference:
         return lines
-    agreeing = _agreeing(notebook)
+    printed = "\n".join(submission.outputs_of(cell)[0] for cell in cells)
+    agreeing = re.findall(r"^(\w+): all \d+ entries agree$", printed, re.MULTILINE)
     return [_by_seed_1(line, agreeing) for line in lines]
 
 
-def _check_line(part, points, check, figures, expected):
-    """Compare one check's entries; each right one earns its share of the points."""
+def _check_line(part, out_of, check, computed, figures, expected):
+    """Compare one check's entries; each right one that is computed earns its share of the points.
+
+    Shapes, and inputs that are given, are compared too, but are no evidence of one's own work.
+    """
     absent = [key for key in expected if key not in figures]
     unknown = [submission.quoted(key) for key in figures if key not in expected]
-    faults = {key: _fault(figures[key], expected[key]) for key in expected if key in figures}
+    plain = {k: _plain(figures[k], expected[k]) for k in expected if k in figures}
+    faults = {key: _fault(value, expected[key]) for key, value in plain.items()}
     wrong = [f"{key} {fault}" for key, fault in faults.items() if fault]
-    right = len(expected) - len(absent) - len(wrong)
+    right = [key for key in computed if faults.get(key) == ""]
     said = [f"{check} has no {', '.join(absent)}"] if absent else []
     said += [f"{check} has keys of no meaning: {', '.join(unknown[:5])}"] if unknown else []
     if wrong and not absent and all(" is off by " in one for one in wrong):
-        wrong += explain(
-            check, {key: figures[key] for key in expected}, expected, BOUND, mistakes()
-        )
+        wrong += explain(check, plain, expected, BOUND, mistakes())
     verdict = f"equal the recomputed ones to {BOUND:.0e}" if reference else "have the right shape"
+    if reference and any(_single(plain[key]) for key in right):
+        verdict = f"equal the recomputed ones to {BOUND_32:.0e}: they are in float32"
+    evidence = f"{len(right)} of {len(computed)} entries {verdict}"
     return Line(
-        part,
-        points * right / len(expected),
-        points,
-        f"{right} of {len(expected)} entries {verdict}",
-        "; ".join(said + wrong),
-        format_error=bool(absent or unknown),
+        part, out_of * len(right) / len(computed), out_of, evidence, "; ".join(said + wrong)
     )
 
 
@@ -189,18 +242,35 @@ def mistakes():
     return json.loads(Path(__file__).with_name("mistakes.json").read_text("utf-8"))
 
 
+def _plain(value, expected):
+    """Return an entry as the kind that is expected, a tuple or an array; lists will do for both."""
+    try:
+        if isinstance(expected, tuple):
+            return tuple(np.ravel(value).tolist())
+        return np.asarray(value, None if isinstance(value, np.ndarray) else float)
+    except (TypeError, ValueError, OverflowError):
+        return value
+
+
+def _single(value):
+    """Whether all numbers of an array are of float32, whatever its dtype is."""
+    with np.errstate(over="ignore"):
+        return isinstance(value, np.ndarray) and np.array_equal(value, value.astype(np.float32))
+
+
 def _fault(value, expected):
     """Return what is wrong with an entry, an array or a shape; "" if nothing is."""
     if isinstance(expected, tuple):
-        same = np.array_equal(np.asarray(value, dtype=object), np.asarray(expected, dtype=object))
-        return "" if same else f"is not {expected}"
-    value = value if isinstance(value, np.ndarray) else np.empty(0)
-    if value.shape != expected.shape:
+        return "" if value == expected else f"is not {expected}"
+    if getattr(value, "shape", None) != expected.shape:
         return f"is no array of shape {expected.shape}"
     if not reference:
         return ""
-    error = np.abs(value.astype(float) - expected).max()
-    return "" if error <= BOUND else f"is off by {error:.1e}"  # NaN is never within the bound
+    value = value.astype(float)
+    error = np.abs(value - expected).max()
+    if error <= BOUND or (_single(value) and difference(value, expected) <= BOUND_32):
+        return ""
+    return f"is off by {error:.1e}"  # NaN is never within the bound
 
 
 def _by_seed_1(line, agreeing):
@@ -214,193 +284,132 @@ def _by_seed_1(line, agreeing):
     return line
 
 
-def _agreeing(path):
-    """Return the checks of which a notebook's output says that all entries agree."""
-    try:
-        cells = json.loads(submission.read_bytes(path))["cells"]
-        outputs = [o for cell in cells for o in cell.get("outputs", ())]
-        text = "".join("".join(output.get("text", "")) for output in outputs)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return ()  # no notebook, as _notebook_line says
-    return re.findall(r"^(\w+): all \d+ entries agree$", text, re.MULTILINE)
-
-
-def _sine_line(part, out_of, path, truth, validation):
-    answer = submission.read_basic(path)
-    if truth.sine is not None:
-        error, status = mape(np.reshape(answer, (-1, 1)), truth.sine), "measured"
-        data = truth.origin[course.SINE]
-    elif "sine_mape" in validation:
-        error, status, data = validation["sine_mape"], "estimate", OWN
+def _answers_line(key, fault, truth, own, board, validation, odd=""):
+    """Return the line of a CSV: by Kaggle's board, by the truth, or by figures of validation."""
+    part, out_of, file, validated, said, wanted = TASKS[key]
+    status = "measured"
+    if key in board:
+        figure, data = board[key], "Kaggle's board"
+    elif fault and "found none" in fault:
+        fault = "no CSV here; it may be at Kaggle alone, whose board decides: --leaderboard"
+        return Line(part, 0, out_of, "", fault, "open")
+    elif fault:
+        return Line(part, 0, out_of, "", fault)
+    elif key in own:
+        figure, data = own[key], truth.origin[file]
+        low, high = public_range(figure, course.WINDOWS["test"])
+        if key == "advanced" and points_for(key, low) < points_for(key, high):
+            status = "estimate"
+            data += f"; Kaggle decides by 60 % of the rows: {low:.4f} to {high:.4f} (95 %)"
+    elif validated in validation and not odd:
+        figure, data, status = validation[validated], OWN, "estimate"
     else:
-        return Line(part, 0, out_of, "format right", truth.no_sine, status="open")
-    points = next((points for bound, points in SINE if error <= bound), 0)
-    missing = "" if points == out_of else f"expected a MAPE of at most {SINE[0][0]} %; train longer"
-    return Line(part, points, out_of, f"MAPE {error:.3g} % on {data}", missing, status)
+        return Line(part, 0, out_of, "format right", truth.lacking[file] + odd, "open")
+    points = points_for(key, figure)
+    missing = "" if points == out_of else f"expected {wanted}; train longer"
+    evidence = f"{said.format(figure)} on {data}"
+    return Line(part, points, out_of, evidence, missing, status, own.get(key, figure))
 
 
-def _activity_line(part, out_of, path, truth, validation):
-    classes = np.array(submission.read_advanced(path))
+def points_for(key, figure):
+    """Return the points for a MAPE in percent, "basic", or for an accuracy, "advanced"."""
+    if key == "basic":
+        return next((points for bound, points in SINE if figure <= bound), 0)
+    return next((points for bound, points in ACTIVITY if figure >= bound), 0)
+
+
+def public_range(accuracy, rows):
+    """Return what the accuracy on PUBLIC of the rows, drawn at random, is between in 95 of 100.
+
+    It is hypergeometric, and with some thousand rows normal: its variance is that of as many draws
+    with putting back, times the part of the rows that is left out.
+    """
+    reach = 1.96 * (accuracy * (1 - accuracy) / (PUBLIC * rows) * (1 - PUBLIC)) ** 0.5
+    return accuracy - reach, accuracy + reach
+
+
+def _odd_shares(classes):
+    """Return a half-sentence if the classes are not as often as they usually are, else ""."""
     shares = np.bincount(classes, minlength=3) / len(classes)
     usual = np.divide(course.LABEL_COUNTS, sum(course.LABEL_COUNTS))
-    if truth.activity is not None:
-        accuracy, status = np.mean(classes == truth.activity), "measured"
-        data = truth.origin[course.LABELS]
-    elif "activity_accuracy" not in validation:
-        return Line(part, 0, out_of, "format right", truth.no_activity, status="open")
-    elif np.abs(shares - usual).max() > PLAUSIBLE:
-        said = f"{shares.round(2).tolist()} where {usual.round(2).tolist()} are usual"
-        reason = f"{truth.no_activity}; the classes in the file have the shares {said}"
-        return Line(part, 0, out_of, "format right", reason, status="open")
-    else:
-        accuracy, status, data = validation["activity_accuracy"], "estimate", OWN
-    points = next((points for bound, points in ACTIVITY if accuracy >= bound), 0)
-    missing = "" if points == out_of else f"expected an accuracy of at least {ACTIVITY[0][0]}"
-    return Line(part, points, out_of, f"accuracy {accuracy:.4f} on {data}", missing, status)
+    if np.abs(shares - usual).max() <= PLAUSIBLE:
+        return ""
+    said = f"{shares.round(2).tolist()} where {usual.round(2).tolist()} are usual"
+    return f"; the classes in the file have the shares {said}"
 
 
-def _report_line(part, out_of, path):
-    pages = submission.count_pages(path)
-    if pages != 1:
-        missing = f"{path.name}: expected one page, got {pages}; shorten it"
-        return Line(part, 0, out_of, f"{pages} pages", missing, format_error=True)
-    return Line(part, 0, out_of, "one page; its text is for the assistant to read", status="open")
+def complete(card):
+    """Whether every point that is decided here is earned and no rule is broken."""
+    *here, _, report = card["lines"]
+    earned = all(line["points"] == line["out_of"] for line in here) and not report["missing"]
+    return earned and all(rule["verdict"] != "broken" for rule in card["rules"])
 
 
-def _notebook_line(part, out_of, path):
-    problems = submission.notebook_problems(path)
-    evidence = "" if problems else "run in order, with output, allowed imports only"
-    missing = f"{path.name}: " + "; ".join(problems) if problems else ""
-    return Line(part, 0, out_of, evidence, missing, format_error=bool(problems))
-
-
-def summary(lines):
-    """Return points, the most there is, what was wrong in format, and whether all is earned.
-
-    "complete" is true when every point that is decided here is earned, in the course's format.
-    """
-    decided_here = [line for line in lines if line.part not in ELSEWHERE]
-    earned = all(line.points == line.out_of for line in decided_here)
-    errors = list(dict.fromkeys(line.missing for line in lines if line.format_error))
-    return {
-        "points": round(sum(line.points for line in lines), 2),
-        "out_of": sum(line.out_of for line in lines),
-        "estimated": sum(line.points for line in lines if line.status == "estimate"),
-        "open": sum(line.out_of for line in lines if line.status == "open"),
-        "format_errors": errors,
-        "complete": earned and not errors,
-    }
-
-
-def as_text(lines):
-    """Return the score card for a terminal."""
+def as_text(card):
+    """Return a score card for a terminal."""
     shown = []
-    for line in lines:
-        mark = {"measured": " ", "estimate": "~", "open": "?"}[line.status]
-        points = "" if not line.out_of else f"{line.points:g} / {line.out_of:g}"
-        shown.append(f"{mark} {line.part:<26}{points:>9}   {line.evidence}".rstrip())
-        if line.missing:
-            shown.append(f"{'':<40}{line.missing}")
-    total = summary(lines)
-    shown.append(f"  {'Total':<26}{total['points']:>4g} / {total['out_of']:g}")
-    if total["estimated"]:
-        shown.append(f"~ {total['estimated']:g} of these points rest on an estimate.")
-    if not reference:
-        shown.append(ASSISTANT)
-    if total["open"]:
-        shown.append(f"? {total['open']:g} points cannot be decided here.")
-    if total["format_errors"]:
-        shown.append("! The course gives no points for what breaks its format; see above.")
-    return "\n".join(shown)
+    for line in card["lines"]:
+        mark = {"measured": " ", "estimate": "~", "open": "?"}[line["status"]]
+        points = f"{line['points']:g} / {line['out_of']:g}"
+        shown.append(f"{mark} {line['part']:<26}{points:>9}   {line['evidence']}".rstrip())
+        if line["missing"]:
+            shown.append(f"{'':<40}{line['missing']}")
+    shown.append(f"  {'Total':<26}{card['points']:>4g} / {card['out_of']:g}")
+    estimated = sum(x["points"] for x in card["lines"] if x["status"] == "estimate")
+    shown += [f"~ {estimated:g} of these points rest on an estimate."] if estimated else []
+    shown += [""] if reference else [ASSISTANT, ""]
+    for rule in card["rules"]:
+        shown.append(f"  {rule['rule']:<15}{rule['verdict']:<13}{rule['evidence']}".rstrip())
+    shown.append(f"\nProposed: {card['proposed']:g} points; {card['open']:g} more are open")
+    for rule in card["rules"]:
+        if rule["verdict"] == "broken":
+            cost = COSTS.get(rule["penalty"], f"-{rule['penalty']}")
+            shown.append(f"Broken: {rule['rule']} ({cost})")
+    suspect = [rule["rule"] for rule in card["rules"] if rule["verdict"] == "suspect"]
+    shown += [f"Look at: {', '.join(suspect)}"] if suspect else []
+    text = "\n".join(shown)
+    return "".join(x if x.isprintable() or x == "\n" else "?" for x in text)
 
 
-def batch(folder, truth):
-    """Return the marks of every folder in `folder` as CSV text, one line a hand-in, by name."""
-    rows = [_marks(path, truth) for path in sorted(folder.iterdir()) if path.is_dir()]
-    if not rows:
-        raise ValueError(f"{folder}: expected a folder a hand-in, found none; give their parent")
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=max(rows, key=len), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+def own_hand_in():
+    """Return the project's own hand-in: the files of outputs/, the notebook and its layers."""
+    paths = [OUTPUTS / name for name in FILES[1:]]
+    paths += [NOTEBOOK, *(NOTEBOOK.with_name(f"{layer}.py") for layer in LAYERS)]
+    return HandIn(OUTPUTS.name, "", {p.name: p.read_bytes() for p in paths if p.is_file()})
 
 
-def _marks(path, truth):
-    """Return one row of the marks; whatever goes wrong with a hand-in is said in its own row."""
-    name = _harmless(path.name)
-    try:
-        with _time_limit(SECONDS):
-            lines = score_card(path, truth)
-    except Exception as error:
-        reason = f"could not be graded: {type(error).__name__}: {submission.quoted(str(error))}"
-        return {"hand-in": name, "remarks": reason}
-    total = summary(lines)
-    row = {"hand-in": name, "points": f"{total['points']:g}", "out of": total["out_of"]}
-    for line in lines:
-        row[line.part] = "open" if line.status == "open" else f"{line.points:g}"
-    row["format errors"] = len(total["format_errors"])
-    row["remarks"] = _harmless(" | ".join(dict.fromkeys(x.missing for x in lines if x.missing)))
-    return row
+def own_card(data_dir=DATA):
+    """Return the project's own score card, where validation figures may stand in for the answers.
 
-
-def _harmless(text):
-    """A cell that a spreadsheet takes for text, never for a formula; one line, UTF-8."""
-    text = " ".join(text.split()).encode("utf-8", "replace").decode()
-    return "'" + text if text[:1] in ("=", "+", "-", "@") else text
-
-
-@contextmanager
-def _time_limit(seconds):
-    """Raise TimeoutError in a body that takes longer; no limit on Windows, which has no alarm."""
-    if not hasattr(signal, "setitimer"):
-        yield
-        return
-
-    def stop(*_):
-        raise TimeoutError(f"took longer than {seconds} seconds")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-def own_card(folder=OUTPUTS, data_dir=DATA):
-    """Return the score card of one folder.
-
-    For the project's outputs/ the notebook is the one beside it, and its validation figures may
-    stand in for the answers; what a stranger's file says of itself is no evidence.
+    What a stranger's file says of itself is no evidence.
     """
-    if folder.resolve() != OUTPUTS.resolve():
-        return score_card(folder, Truth(data_dir))
-    path = folder / VALIDATION
+    path = OUTPUTS / VALIDATION
     validation = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    return score_card(folder, Truth(data_dir), NOTEBOOK, validation)
+    return score_card(own_hand_in(), Truth(data_dir), validation)
 
 
 def main(argv):
     parser = argparse.ArgumentParser(
         prog="python -m tools score", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("folder", nargs="?", type=Path, default=OUTPUTS, help="the five files")
+    parser.add_argument("folder", nargs="?", type=Path, default=OUTPUTS, help="or a zip")
     parser.add_argument("--data-dir", type=Path, default=DATA)
     parser.add_argument("--json", action="store_true", help="print the score card as JSON")
-    parser.add_argument("--batch", type=Path, metavar="FOLDER", help="grade every folder in it")
+    parser.set_defaults(batch=None)
+    if desk:
+        desk.add_options(parser)
     args = parser.parse_args(argv)
     folder = args.batch or args.folder
-    if not folder.is_dir():
+    if not folder.exists():
         parser.error(f"{folder}: expected a folder of hand-in files, found none; check the path")
     if args.batch:
-        text = batch(args.batch, Truth(args.data_dir))
-        write_text(args.batch / "marks.csv", text)
-        print(f"{args.batch / 'marks.csv'}: {text.count(chr(10)) - 1} hand-ins")
+        print(desk.batch(args))
         return 0
-    lines = own_card(args.folder, args.data_dir)
-    total = summary(lines)
-    card = total | {"lines": [asdict(line) for line in lines]}
-    print(json.dumps(card, indent=1) if args.json else as_text(lines))
-    return 0 if total["complete"] else 1
+    if folder.resolve() == OUTPUTS.resolve():
+        card = own_card(args.data_dir)
+    elif desk:
+        card = desk.single(args)
+    else:
+        card = score_card(submission.read(folder), Truth(args.data_dir))
+    print(json.dumps(card, indent=1) if args.json else as_text(card))
+    return 0 if complete(card) else 1

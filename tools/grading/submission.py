@@ -1,54 +1,147 @@
-"""The five files of a hand-in, read as a stranger's: each is what the course asks for, or an error.
+"""What a student handed in: found by a tolerant search, read as a stranger's, never run.
 
-A reader takes a pathlib.Path and returns what the file holds, or raises FormatError with what was
-expected, what came and what to do. Nothing in a file is run. Foreign text is quoted and cut before
-it is repeated.
+`read` finds the five files in a folder or a zip, under other names and in deeper folders too. Each
+of the readers takes a file's bytes and returns what the file holds, or raises FormatError with what
+was expected, what came and what to do. Foreign text is quoted and cut before it is repeated.
 """
 
-import ast
-import csv
 import io
 import json
 import logging
-import math
 import re
-import warnings
+import zipfile
+from collections import namedtuple
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 
+import numpy as np
+import pandas as pd
+
+from data import course
 from tools.grading import safe_load
 
 NOTEBOOK, GRADED, REPORT = "Lab6.ipynb", "Lab6_outputs.npy", "Lab6_report.pdf"
 BASIC, ADVANCED = "y_pred_basic.csv", "y_pred_advanced.csv"
 FILES = (NOTEBOOK, GRADED, REPORT, BASIC, ADVANCED)
-MAX_BYTES = {NOTEBOOK: 50e6, GRADED: safe_load.MAX_BYTES, REPORT: 20e6, BASIC: 1e6, ADVANCED: 1e6}
-MAX_SOURCE = 200_000  # characters of one cell or module
 LAYERS = ("RNN", "Dense", "Activation", "Flatten", "Loss")
-PACKAGES = {"numpy", "pandas", "matplotlib", "tqdm"}
-OWN = {*LAYERS, "lab", "data"}
-PYTHON_MAGIC = re.compile(r"\A(\s*%%(time|timeit|capture)\b.*\n?)+")  # what follows is Python
+WORDS = {BASIC: "basic", ADVANCED: "advanced"}  # in the name of what may stand for a missing file
+CODE = {".py", ".pyc", ".pyd", ".so"}  # what an import beside the notebook can find
+MAX_BYTES = {".ipynb": 50e6, ".npy": safe_load.MAX_BYTES, ".pdf": 20e6, ".csv": 1e6}
+MAX_BYTES |= {".py": 1e6, ".zip": 200e6}
+ARCHIVES = {".zip", ".rar", ".7z", ".tar", ".gz", ".tgz"}
+LEFT_OUT = re.compile(r"\..*|__MACOSX|__pycache__|site-packages|node_modules")
+
+Cell = namedtuple("Cell", "source count outputs")  # of a notebook's code; outputs as in the file
+
+
+@dataclass
+class HandIn:
+    """What a student handed in, by canonical names; nothing of it was run."""
+
+    name: str  # the folder's or the zip's
+    student: str  # the student number in it, or ""
+    files: dict[str, bytes] = field(default_factory=dict)  # FILES, and code beside the notebook
+    notes: list[str] = field(default_factory=list)  # on names that are not the course's
+    packing: list[str] = field(default_factory=list)  # on zips and folders
+    doubts: list[str] = field(default_factory=list)  # on links, and on other files of such names
 
 
 class FormatError(ValueError):
     """A file is missing or is not in the course's format."""
 
 
-def read_bytes(path):
-    """Return the content of one of FILES.
+def read(path):
+    """Return the HandIn in a folder or a zip, a pathlib.Path; nothing is unpacked to disk.
 
     Raises:
-        FormatError: it is missing, or too large to be one.
+        FormatError: an archive of another kind, damaged or locked.
     """
-    if not path.is_file():
-        raise FormatError(f"{path.name}: expected this file, found none; hand it in by this name")
-    limit, size = MAX_BYTES.get(path.name, 20e6), path.stat().st_size
-    if size > limit:
+    hand_in = HandIn(path.name, max(re.findall(r"\d{5,}", path.name), key=len, default=""))
+    entries = dict(_entries(path, hand_in) if path.is_dir() else [(PurePosixPath(path.name), path)])
+    for name in [name for name in entries if name.suffix.lower() in ARCHIVES]:
+        hand_in.packing.append(f"handed in packed, as {quoted(name.name)}")
+        raw = _start_of(entries.pop(name), MAX_BYTES[".zip"])
+        try:
+            zipped = dict(_entries(zipfile.Path(io.BytesIO(raw)), hand_in))
+        except zipfile.BadZipFile:
+            raise FormatError(
+                f"{quoted(name.name)}: expected a folder or a zip, got another archive or a "
+                "damaged one; unpack it by hand"
+            ) from None
+        entries = zipped | entries
+    home = PurePosixPath()
+    for wanted in FILES:
+        ranks = {name: rank for name in entries if (rank := _rank(name, wanted))}
+        if not ranks:
+            continue
+        name, *others = sorted(ranks, key=ranks.get)
+        hand_in.files[wanted] = _start_of(entries[name], MAX_BYTES[name.suffix.lower()])
+        if name.name != wanted:
+            hand_in.notes.append(f"{quoted(name.name)} for {wanted}")
+        if len(name.parts) > 1 and not hand_in.packing:
+            hand_in.packing.append(f"{wanted} is in a folder of its own, {quoted(str(name))}")
+        if others and ranks[others[0]][0] < 3:
+            hand_in.doubts.append(f"{quoted(str(others[0]))} is there beside {quoted(str(name))}")
+        home = name.parent if wanted == NOTEBOOK else home
+    for name, entry in entries.items():
+        if name.suffix in CODE:
+            beside = name.relative_to(home) if name.is_relative_to(home) else name
+            hand_in.files[str(beside)] = _start_of(entry, MAX_BYTES[".py"])
+    return hand_in
+
+
+def _entries(folder, hand_in, above=()):
+    """Yield (path inside, what opens it) of each regular file in a folder, or in a zipfile.Path."""
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        inside = (*above, entry.name)
+        if isinstance(entry, Path) and entry.is_symlink():
+            hand_in.doubts.append(f"{quoted(entry.name)} is a link and was not read")
+        elif entry.is_dir() and not LEFT_OUT.fullmatch(entry.name):
+            yield from _entries(entry, hand_in, inside)
+        elif entry.is_file() and not LEFT_OUT.fullmatch(entry.name):
+            yield PurePosixPath(*inside), entry
+
+
+def _start_of(entry, limit):
+    """Return at most one byte more than the limit, by which a reader sees what is too large."""
+    try:
+        with entry.open("rb") as file:
+            return file.read(int(limit) + 1)
+    except Exception as error:  # a damaged or locked zip can fail in any way
         raise FormatError(
-            f"{path.name}: expected at most {limit / 1e6:g} MB, got {size / 1e6:.1f} MB; "
-            "clear outputs that are no part of the lab"
+            f"{quoted(entry.name)}: expected a file to read, got: {error}; unpack it by hand"
+        ) from None
+
+
+def _rank(path, wanted):
+    """Return a tuple, the lower the nearer a path is to the file `wanted`; None: another file."""
+    stem, suffix = wanted.split(".")
+    plain = re.sub(r"[\W_]+", "", path.stem.lower())
+    nearness = [
+        path.name == wanted,
+        path.name.lower() == wanted.lower(),
+        stem.replace("_", "").lower() in plain,
+        WORDS.get(wanted, "") in plain,
+    ]
+    if path.suffix.lower() != f".{suffix}" or path.name in course.FILES or not any(nearness):
+        return None
+    again = re.search(r"\((\d+)\)$", path.stem)  # "Lab6 (2).ipynb" came after "Lab6 (1).ipynb"
+    return nearness.index(True), len(path.parts), -int(again[1]) if again else 0
+
+
+def _checked(name, raw):
+    """Return a file's bytes if it is there and not too large."""
+    if raw is None:
+        raise FormatError(f"{name}: expected this file, found none; hand it in by this name")
+    limit = MAX_BYTES[Path(name).suffix]
+    if len(raw) > limit:
+        raise FormatError(
+            f"{name}: expected at most {limit / 1e6:g} MB, got more; clear what is no part of it"
         )
-    return path.read_bytes()
+    return raw
 
 
-def read_graded(path):
+def read_graded(raw):
     """Return `Lab6_outputs.npy` as {check: {key: value}}, shape keys spelt with an underscore.
 
     Raises:
@@ -56,7 +149,7 @@ def read_graded(path):
     """
     advice = "save the dictionary of the four checks once more with np.save"
     try:
-        checks = safe_load.load_dictionary(read_bytes(path))
+        checks = safe_load.load_dictionary(_checked(GRADED, raw))
     except safe_load.UnsafeError as error:
         raise FormatError(f"{GRADED}: {error}; {advice}") from None
     for name, figures in checks.items():
@@ -71,66 +164,54 @@ def read_graded(path):
     }
 
 
-def read_basic(path):
-    """Return the answers, floats in the order of Id 1..500."""
-    return _read_column(path, ["Id", "answer"], range(1, 501), _finite, "a finite number")
+def read_basic(raw):
+    """Return the answers (500,), floats in the order of Id 1..500."""
+    return _read_column(BASIC, raw, "answer", range(1, 501), np.isfinite, "a finite number")
 
 
-def read_advanced(path):
-    """Return the classes, 0, 1 or 2 in the order of Id 0..2946."""
-    return _read_column(path, ["Id", "Classes"], range(2947), _class, "0, 1 or 2")
+def read_advanced(raw):
+    """Return the classes (2947,), 0, 1 or 2 in the order of Id 0..2946."""
+    classes = _read_column(
+        ADVANCED, raw, "Classes", range(2947), lambda x: np.isin(x, (0, 1, 2)), "0, 1 or 2"
+    )
+    return classes.astype(int)
 
 
-def _finite(text):
-    value = float(text)
-    if not math.isfinite(value) or "_" in text:
-        raise ValueError(text)
-    return value
-
-
-def _class(text):
-    return {"0": 0, "1": 1, "2": 2}[text]
-
-
-def _read_column(path, header, ids, convert, wanted):
-    name, values = path.name, {}
-    raw = read_bytes(path)
+def _read_column(name, raw, column, ids, right, wanted):
+    raw = _checked(name, raw)
     try:
-        rows = list(csv.reader(io.StringIO(raw.decode("utf-8"), newline="")))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise FormatError(f"{name}: expected a CSV in UTF-8, got: {error}; save it anew") from None
-    came = rows[0] if rows else []
-    if came != header:
+        table = pd.read_csv(io.BytesIO(raw), encoding="utf-8-sig")
+    except (ValueError, OverflowError) as error:  # pandas' own errors are ValueErrors
+        said = quoted(str(error))
+        raise FormatError(f"{name}: expected a CSV in UTF-8, got: {said}; save it anew") from None
+    came = [str(title).strip() for title in table.columns]
+    if came != ["Id", column]:
         raise FormatError(
-            f"{name}: expected the header {','.join(header)}, got {quoted(','.join(came))}; "
+            f"{name}: expected the header Id,{column}, got {quoted(','.join(came))}; "
             "write it with index=False"
         )
-    for line, row in enumerate(rows[1:], 2):
-        try:
-            row_id, text = row
-            value = convert(text)
-            if row_id != str(int(row_id)) or int(row_id) not in ids or int(row_id) in values:
-                raise ValueError(row_id)
-        except (ValueError, KeyError):
-            raise FormatError(
-                f"{name}: line {line}: expected an Id in {ids[0]}..{ids[-1]}, each once, and "
-                f"{wanted}, got {quoted(','.join(row))}; correct it"
-            ) from None
-        values[int(row_id)] = value
-    if len(values) != len(ids):
+    numbers = table.apply(pd.to_numeric, errors="coerce").to_numpy(float)
+    good = np.isin(numbers[:, 0], ids) & ~table.iloc[:, 0].duplicated() & right(numbers[:, 1])
+    if not good.all():
+        row = int(np.argmin(good))
         raise FormatError(
-            f"{name}: expected {len(ids)} rows, got {len(values)}; predict every test sample"
+            f"{name}: line {row + 2}: expected an Id in {ids[0]}..{ids[-1]}, each once, and "
+            f"{wanted}, got {quoted(','.join(map(str, table.iloc[row])))}; correct it"
         )
-    return [values[i] for i in ids]
+    if len(table) != len(ids):
+        raise FormatError(
+            f"{name}: expected {len(ids)} rows, got {len(table)}; predict every test sample"
+        )
+    return numbers[np.argsort(numbers[:, 0]), 1]
 
 
-def count_pages(path):
-    """Return the number of pages of a PDF.
+def count_pages(raw):
+    """Return the number of pages of the report, whose bytes are `raw`.
 
     Raises:
         FormatError: it is no readable PDF.
     """
-    raw = read_bytes(path)
+    raw = _checked(REPORT, raw)
     from pypdf import PdfReader  # here, for the experiments use the scorer's figures without it
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what it repairs is no one's concern
@@ -142,63 +223,37 @@ def count_pages(path):
         ) from None
 
 
-def notebook_problems(path):
-    """Return what is wrong with a notebook, and with layer modules beside it, as sentences.
+def code_cells(raw):
+    """Return the Cells of a notebook's code that are not empty.
 
     Raises:
         FormatError: it is missing or no notebook.
     """
-    cells = _code_cells(path)
-    counts = [count for _, count, _ in cells]
-    kinds = [kind for _, _, kinds in cells for kind in kinds]
-    problems = []
-    if not cells or not all(type(count) is int for count in counts):
-        problems.append("a code cell was not run; choose Run All Cells and save")
-    elif sorted(set(counts)) != counts:
-        problems.append("cells were not run from top to bottom; choose Restart and Run All, save")
-    if not kinds:
-        problems.append("it has no output; run it and save it with its output")
-    if "error" in kinds:
-        problems.append("a cell ended in an error; correct it and run all again")
-    return problems + _foreign_imports(path, cells)
-
-
-def _code_cells(path):
-    """Return (source, execution count, kinds of output) of each code cell that is not empty."""
-    raw = read_bytes(path)
+    raw = _checked(NOTEBOOK, raw)
     try:
         cells = [  # a source is one string or a list of lines
-            ("".join(c["source"]), c["execution_count"], [o["output_type"] for o in c["outputs"]])
+            Cell("".join(c["source"]), c.get("execution_count"), c.get("outputs", []))
             for c in json.loads(raw)["cells"]
             if c["cell_type"] == "code"
         ]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        for cell in cells:
+            outputs_of(cell)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FormatError(
             f"{NOTEBOOK}: expected a notebook of format 4, got {type(error).__name__} on reading; "
             "save it from Jupyter"
         ) from None
-    return [cell for cell in cells if cell[0].strip()]
+    return [cell for cell in cells if cell.source.strip()]
 
 
-def foreign_imports(path):
-    """Return what a notebook, or a layer module beside it, imports against the rules, as sentences.
-
-    Raises:
-        FormatError: it is missing or no notebook.
-    """
-    return _foreign_imports(path, _code_cells(path))
-
-
-def _foreign_imports(path, cells):
-    problems = []
-    for i, (source, _, _) in enumerate(cells, 1):
-        problems += _imports_against_rules(f"cell {i}", source, of_cell=True)
-    for layer in LAYERS:
-        module = path.with_name(f"{layer}.py")
-        if module.is_file():
-            source = read_bytes(module).decode("utf-8", "replace")
-            problems += _imports_against_rules(module.name, source, of_cell=False)
-    return problems
+def outputs_of(cell):
+    """Return what a cell printed, and the kinds of its other outputs, as text and a set."""
+    texts, kinds = [], set()
+    for output in cell.outputs:
+        data = output.get("data", {})
+        texts.append("".join(output.get("text", data.get("text/plain", ""))))
+        kinds |= {output["output_type"], *data}
+    return "\n".join(texts), kinds
 
 
 def as_python(source):
@@ -209,25 +264,9 @@ def as_python(source):
     """
     from IPython.core.inputtransformer2 import TransformerManager  # here, as pypdf above
 
-    return TransformerManager().transform_cell(PYTHON_MAGIC.sub("", source))
-
-
-def _imports_against_rules(name, source, of_cell):
-    try:
-        if len(source) > MAX_SOURCE:
-            raise ValueError(source[:40])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "\\m" in a string and the like are no one's concern
-            nodes = list(ast.walk(ast.parse(as_python(source) if of_cell else source)))
-    except (SyntaxError, ValueError, LookupError, RuntimeError, MemoryError):
-        return [f"{name} is no Python that can be read; correct it"]
-    modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    modules += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
-    modules += [node.id for node in nodes if isinstance(node, ast.Name) and node.id == "__import__"]
-    foreign = sorted({m for m in modules if m.split(".")[0] not in PACKAGES | OWN})
-    return [f"{name} imports {quoted(m)}, which the course does not allow" for m in foreign]
+    return TransformerManager().transform_cell(source)
 
 
 def quoted(text):
-    """Return foreign text as ASCII in quotes, cut to 40 characters."""
-    return ascii(text if len(text) <= 40 else text[:37] + "...")
+    """Return foreign text as ASCII in quotes, cut to 60 characters."""
+    return ascii(text if len(text) <= 60 else text[:57] + "...")

@@ -2,7 +2,7 @@
 
     python -m tools submit SLUG [SLUG]      the competition, or one for each of the two files
 
-Nothing is sent. It refuses as long as the score card has an error of format.
+Nothing is sent. It refuses as long as the score card finds a fault in the files.
 """
 
 import argparse
@@ -11,27 +11,32 @@ import shutil
 
 from lab.files import OUTPUTS, replacing
 from tools.cells import NOTEBOOK
-from tools.grading.score import own_card, summary
+from tools.grading.score import own_card
 from tools.grading.submission import ADVANCED, BASIC, FILES
 
+FORM = ("packages", "format", "notebook", "names", "npy")  # the rules that one's files decide
 
-def gather(lines, folder, to, notebook):
+
+def gather(card, folder, to, notebook):
     """Copy the five files of a hand-in to the folder `to`, and nothing else.
 
     Args:
-        lines: their score card.
+        card: their score card.
         folder: path of the folder where they are, the notebook apart.
         to: path of the folder to make or to fill again.
         notebook: path of the notebook.
 
     Raises:
-        ValueError: the score card has an error of format, or `to` holds other files.
+        ValueError: a file is missing or the score card finds a fault, or `to` holds other files.
     """
-    errors = summary(lines)["format_errors"]
-    if errors:
+    sources = {name: notebook if name == NOTEBOOK.name else folder / name for name in FILES}
+    rules = [rule for rule in card["rules"] if rule["rule"] in FORM and rule["verdict"] != "ok"]
+    faults = [f"{rule['rule']}: {rule['evidence']}" for rule in rules]
+    faults += [f"{name} is missing" for name, path in sources.items() if not path.is_file()]
+    if faults:
         raise ValueError(
             "hand-in: expected the course's format, got:\n  "
-            + "\n  ".join(errors)
+            + "\n  ".join(faults)
             + "\nnothing was gathered; correct it and see python -m tools score"
         )
     to.mkdir(exist_ok=True)
@@ -40,18 +45,9 @@ def gather(lines, folder, to, notebook):
         raise ValueError(
             f"{to}: expected nothing but the hand-in, got {', '.join(others)}; move them elsewhere"
         )
-    for name in FILES:
-        source = notebook if name == NOTEBOOK.name else folder / name
+    for name, source in sources.items():
         with replacing(to / name) as temporary:
             shutil.copyfile(source, temporary)
-
-
-def kaggle_commands(to, basic, advanced):
-    """Return the two commands that submit the predictions in the folder `to`, each to its slug."""
-    return [
-        f'kaggle competitions submit -c {slug} -f {(to / name).as_posix()} -m "Lab 6, {name}"'
-        for name, slug in ((BASIC, basic), (ADVANCED, advanced))
-    ]
 
 
 def _slug(text):
@@ -74,6 +70,8 @@ def main(argv):
     to = OUTPUTS / "submission"
     gather(own_card(), OUTPUTS, to, NOTEBOOK)
     print(f"Hand in, one by one and not zipped, from {to}:", *FILES, sep="\n  ")
-    commands = kaggle_commands(to, args.slug, args.advanced or args.slug)
-    print("To send the predictions to Kaggle:", *commands, sep="\n  ")
+    print("To send the predictions to Kaggle:")
+    for name, slug in ((BASIC, args.slug), (ADVANCED, args.advanced or args.slug)):
+        path = (to / name).as_posix()
+        print(f'  kaggle competitions submit -c {slug} -f {path} -m "Lab 6, {name}"')
     return 0

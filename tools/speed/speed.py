@@ -2,9 +2,9 @@
 
     python -m tools speed [--rounds 7] [--json]      --json: into tools/speed/results.json
 
-Every engine runs in processes of its own, one with all cores and one held to a single core, that
-stay alive and take turns: nobody else runs while one is timed. An engine's time is that of its
-better process, so nobody pays for threads that do not suit a shape. PyTorch and JAX are optional.
+In every round each engine has a process with all cores and one held to a single core, one after
+the other: nobody else runs while one is timed. An engine's time is that of its better process, so
+nobody pays for threads that do not suit a shape. PyTorch and JAX are optional.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -49,19 +50,26 @@ TARGETS = {  # least or most the geometric mean may be, and least that each shap
 }
 
 
-def worker(engine, single_core):
-    """Answer requests, one line of JSON each, until standard input ends."""
+def measure(engine, single_core, shapes, seconds):
+    """Print [[dtype, shape, ms of a step], ...] of an engine, as JSON; a turn takes `seconds`."""
     if single_core:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    steps = {}
-    for line in sys.stdin:
-        request = json.loads(line)
-        key = (*request["shape"], request["dtype"])
-        if key not in steps:
-            steps = {key: build(engine, *key)}
-            for _ in range(3):
-                steps[key]()
-        print(milliseconds(steps[key], request["seconds"]), flush=True)
+    rows = []
+    for dtype, shape in product(DTYPES, shapes):
+        step = build(engine, *shape, dtype)
+        for _ in range(3):
+            step()
+        rows.append([dtype, ", ".join(map(str, shape)), milliseconds(step, seconds)])
+    print(json.dumps(rows))
+
+
+def measured(*request):
+    """Return what `measure` prints in a process of its own."""
+    threads = {"OPENBLAS_NUM_THREADS": "1"} if request[1] else {}
+    command = [sys.executable, "-m", "tools", "speed", "--worker", json.dumps(request)]
+    environment = os.environ | threads
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE)
+    return json.loads(done.stdout)
 
 
 def milliseconds(step, seconds):
@@ -74,57 +82,23 @@ def milliseconds(step, seconds):
     return 1e3 * float(np.median(times))
 
 
-class Process:
-    """A worker as seen from here."""
-
-    def __init__(self, engine, single_core):
-        command = [sys.executable, "-m", "tools", "speed", "--worker", engine]
-        self.process = subprocess.Popen(
-            command + ["--single-core"] * single_core,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env=os.environ | ({"OPENBLAS_NUM_THREADS": "1"} if single_core else {}),
-        )
-
-    def milliseconds(self, shape, dtype, seconds):
-        request = {"shape": shape, "dtype": dtype, "seconds": seconds}
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
-
-    def close(self):
-        self.process.communicate()  # ends its input, and waits
-
-
-def installed(engine):
-    try:
-        return engine not in ("torch", "jax") or importlib.metadata.version(engine)
-    except importlib.metadata.PackageNotFoundError:
-        print(f"{engine} is not installed; skipped (pip install {engine} to compare)")
-        return False
-
-
 def compare_engines(rounds, seconds):
     """Return {dtype: {shape: {engine: ms}}}: medians over rounds, of the better process."""
-    engines = [engine for engine in ENGINES if installed(engine)]
+    missing = [name for name in ("torch", "jax") if name in ENGINES and not version(name)]
+    for name in missing:
+        print(f"{name} is not installed; skipped (pip install {name} to compare)")
+    engines = [engine for engine in ENGINES if engine not in missing]
     cores = (False, True) if hasattr(os, "sched_setaffinity") else (False,)
-    processes = {(e, single): Process(e, single) for e in engines for single in cores}
+    times = {}
+    for number in range(rounds):
+        for engine, single_core in product(engines, cores):
+            for *key, ms in measured(engine, single_core, SHAPES, seconds):
+                times.setdefault((*key, engine), {}).setdefault(single_core, []).append(ms)
+        print(f"round {number + 1} of {rounds}", flush=True)
     table = {}
-    for dtype in DTYPES:
-        table[dtype] = {}
-        print(f"\n{dtype}, ms per step" + "".join(f"{e:>9}" for e in engines))
-        for shape in SHAPES:
-            times = {key: [] for key in processes}
-            for _ in range(rounds):
-                for key, process in processes.items():
-                    times[key].append(process.milliseconds(shape, dtype, seconds))
-            best = {e: min(np.median(t) for k, t in times.items() if k[0] == e) for e in engines}
-            table[dtype][", ".join(map(str, shape))] = {e: round(v, 4) for e, v in best.items()}
-            print(f"{shape!s:>21}" + "".join(f"{best[e]:9.2f}" for e in engines), flush=True)
-    for process in processes.values():
-        process.close()
+    for (dtype, shape, engine), by_cores in times.items():
+        best = min(map(np.median, by_cores.values()))
+        table.setdefault(dtype, {}).setdefault(shape, {})[engine] = round(float(best), 4)
     return table
 
 
@@ -195,19 +169,21 @@ def training_overhead(rounds=5):
     return round(float(np.median(shares)), 4)
 
 
+def version(name):
+    """Return the version of an installed package, or None."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
 def environment():
-    names = ("numpy", "torch", "jax", "jaxlib")
-    versions = {"python": platform.python_version()}
-    for name in names:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = None
+    packages = {name: version(name) for name in ("numpy", "torch", "jax", "jaxlib")}
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return {
-        "versions": versions,
+        "versions": {"python": platform.python_version()} | packages,
         "processor": models[0] if models else platform.processor(),
         "cores": os.cpu_count(),
     }
@@ -220,11 +196,10 @@ def main(argv):
     parser.add_argument("--rounds", type=int, default=7, help="turns each engine gets")
     parser.add_argument("--seconds", type=float, default=0.3, help="length of a turn")
     parser.add_argument("--json", action="store_true", help=f"keep the results: {RESULTS.name}")
-    parser.add_argument("--worker", choices=ENGINES, help=argparse.SUPPRESS)
-    parser.add_argument("--single-core", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", type=json.loads, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.worker:
-        return worker(args.worker, args.single_core)
+        return measure(*args.worker)
     table = compare_engines(check_size("--rounds", args.rounds), args.seconds)
     results = {"environment": environment(), "milliseconds": table, "ratios": ratios(table)}
     results["growth"] = growth()
