@@ -1,30 +1,22 @@
-"""The class view: who is alike, who left the template, what the boards say, and the page.
-
-python tests/test_desk.py PAGE     the page of a class of twelve, for a picture of it
-"""
+"""The class view: who is alike, who left the template, what the boards say, and the page."""
 
 import json
 import re
-import sys
-import tempfile
-from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("copydetect", reason="pip install -r tools/grading/requirements.txt")
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from variations import COURSE, Truth, Work, notebook, wrong  # noqa: E402
+from conftest import ROOT
+from variations import Truth, Work, notebook, wrong
 
-from tools.grading import page, reference, score  # noqa: E402
-from tools.grading.boards import Boards  # noqa: E402
-from tools.grading.similar import Pair, plagiarism  # noqa: E402
-from tools.grading.submission import ADVANCED, BASIC, GRADED, NOTEBOOK, HandIn  # noqa: E402
-from tools.grading.template import template_rule  # noqa: E402
-from tools.handout import template  # noqa: E402
+from tools.grading import page, reference, score
+from tools.grading.boards import Boards
+from tools.grading.similar import Pair, plagiarism
+from tools.grading.submission import ADVANCED, BASIC, GRADED, NOTEBOOK, HandIn
+from tools.grading.template import template_rule
+from tools.handout import template
 
 TEMPLATE = template()[NOTEBOOK].encode()
 START, END = "### START CODE HERE ###", "### END CODE HERE ###"
@@ -40,6 +32,7 @@ def train(self, X, Y, epochs, rate):
             self.backward(2 * (A - Y[batch]), Y[batch])
             self.update(rate)
         self.losses.append(total / len(X))
+        self.rates.append(rate)
         print(f"epoch {epoch}: {self.losses[-1]:.4f}")
 """
 
@@ -59,62 +52,54 @@ def solutions():
     made = [HandIn(s.name, "", {p.name: p.read_bytes() for p in s.glob("*.py")}) for s in styles]
     parts = re.split(r"^\S.*\n", (ROOT / "tests/students/parts.txt").read_text("utf-8"), flags=re.M)
     own = {name: (ROOT / name).read_bytes() for name in (NOTEBOOK, "RNN.py")}
-    return [*made, hand_in("parts", *parts[1:]), HandIn("own", "", own), hand_in("long", LONG)]
+    return [*made, hand_in("parts", *parts[1:]), HandIn("own", "", own)]
 
 
 # Plagiarism
 
 
-def test_those_who_solve_the_same_task_are_not_suspect():
-    found, pairs = plagiarism(solutions(), template=TEMPLATE)
-    assert len(found) >= 5 and {rule.verdict for rule in found.values()} == {"ok"} and not pairs
+def suspects(*hand_ins, **options):
+    found, pairs = plagiarism(hand_ins, **options)
+    return {name for name, rule in found.items() if rule.verdict == "suspect"}, found, pairs
 
 
 def test_a_copy_with_new_names_comments_and_formatting_is_found():
-    copy = re.sub(
-        r"\bbatch\b", "chosen", LONG.replace("order", "mixed").replace("self.losses", "self.L")
-    )
-    copy = copy.replace("total = 0", "# here the losses are added up\n        total=0").replace(
-        '"', "'"
-    )
-    *others, original = solutions()
-    found, pairs = plagiarism([*others, original, hand_in("copy", "x = 1", copy)])
-    assert {name for name, rule in found.items() if rule.verdict == "suspect"} == {"long", "copy"}
-    assert "long: 100% of the shorter code" in found["copy"].evidence
+    copy = re.sub(r"\bbatch\b", "chosen", LONG.replace("order", "mixed").replace("losses", "L"))
+    copy = copy.replace("total = 0", "# sum of losses\n        total=0").replace('"', "'")
+    both, original = {"long", "copy"}, hand_in("long", LONG)
+    everyone = [*solutions(), original, hand_in("copy", "x = 1", copy)]
+    names, found, pairs = suspects(*everyone, template=TEMPLATE)
+    assert names == both and len(found) >= 7 and len(pairs) == 1
+    assert re.match(r"long: 2\d\d characters of code in common", found["copy"].evidence)
     assert (pairs[0].a, pairs[0].b) == ("long", "copy")
-    assert "total += compute_MSE_loss(A, Y[batch])" in pairs[0].passages[0]
-    assert "total += compute_MSE_loss(A, Y[chosen])" in pairs[0].passages[1]
+    for passage, name in zip(pairs[0].passages, ("batch", "chosen"), strict=True):
+        assert f"total += compute_MSE_loss(A, Y[{name}])" in passage
     unmarked = HandIn("copy", "", {NOTEBOOK: notebook([(f"{START}\nx = 1\n{END}\n{copy}", "")])})
-    found, _ = plagiarism([original, unmarked], template=TEMPLATE)
-    assert found["copy"].verdict == "suspect"
-    found, _ = plagiarism([original], against=[hand_in("copy", copy)])
-    assert found.keys() == {"long"} and found["long"].verdict == "suspect"
+    assert suspects(original, unmarked, template=TEMPLATE)[0] == both
+    assert suspects(original, against=[hand_in("copy", copy)])[0] == {"long"}
 
 
-@pytest.mark.parametrize("case", ["template", "everybody", "same student", "alone", "damaged"])
-def test_what_is_no_copy(case):
-    pair, template = [hand_in("a", LONG), hand_in("b", LONG)], b""
-    if case == "template":
-        template = marked(LONG)
-    elif case == "everybody":
-        pair = [hand_in(str(i), LONG, f"own = {i}") for i in range(11)]
-    elif case == "same student":
-        pair = [HandIn(x.name, "110062101", x.files) for x in pair]
-    elif case == "alone":
-        pair = pair[:1]
-    else:
-        pair[1].files = {NOTEBOOK: b"{", "RNN.py": b"def \xff(" * 200}
-    found, pairs = plagiarism(pair, template=template)
-    wanted = "not checked" if case == "alone" else "ok"
-    assert {rule.verdict for rule in found.values()} == {wanted} and not pairs
+@pytest.mark.parametrize(
+    "hand_ins, template",
+    [
+        ([hand_in("a", LONG), hand_in("b", LONG)], marked(LONG)),
+        ([hand_in(str(i), LONG, f"own = {i}") for i in range(11)], b""),  # everybody's way
+        ([HandIn(n, "110062101", hand_in(n, LONG).files) for n in "ab"], b""),  # of one student
+        ([hand_in("a", LONG), HandIn("b", "", {NOTEBOOK: b"{", "x.py": b"def \xff(" * 99})], b""),
+        ([hand_in("a", LONG)], b""),
+    ],
+)
+def test_what_is_no_copy(hand_ins, template):
+    _, found, pairs = suspects(*hand_ins, template=template)
+    wanted = "ok" if len(hand_ins) > 1 else "not checked"
+    assert not pairs and {rule.verdict for rule in found.values()} == {wanted}
 
 
 def answers(name, change=lambda work: None):
     work = Work(Truth())
     change(work)
-    return HandIn(
-        name, "", {x: work.files[x] for x in (GRADED, BASIC, ADVANCED) if x in work.files}
-    )
+    files = {x: work.files[x] for x in (GRADED, BASIC, ADVANCED) if x in work.files}
+    return HandIn(name, "", files)
 
 
 def off(w):
@@ -123,60 +108,53 @@ def off(w):
     w.figures(figures)
 
 
+def unlike(w):
+    """Rounded answers and one class throughout, which prove nothing."""
+    w.csv(BASIC, w.answers.round(2))
+    w.csv(ADVANCED, np.full(2947, 2))
+
+
 @pytest.mark.parametrize(
-    "change, said",
+    "one, other, said",
     [
-        (lambda w: w.csv(ADVANCED, w.truth.activity), "500 of 500 sine answers equal"),
-        (lambda w: w.csv(BASIC, w.answers + 0.01), "0 of 2947 classes differ"),
-        (lambda w: (off(w), w.csv(BASIC, w.answers.round(2)), w.csv(ADVANCED, np.full(2947, 2))),
-         "RNN_backward: the same wrong figures, of no known mistake"),
+        (lambda w: None, lambda w: w.csv(ADVANCED, w.truth.activity), "500 of 500 sine answers eq"),
+        (lambda w: None, lambda w: w.csv(BASIC, w.answers + 0.01), "0 of 2947 classes differ"),
+        (off, lambda w: (off(w), unlike(w)), "RNN_backward: the same wrong figures, of no known"),
+        (unlike, unlike, ""),
+        (lambda w: (wrong("no 1 - h^2")(w), unlike(w)), wrong("no 1 - h^2"), ""),
+        (lambda w: w.figures(reference.graded(1)), lambda w: (w.figures(reference.graded(1)),
+         unlike(w)), ""),
     ],
 )  # fmt: skip
-def test_answers_and_unexplained_figures_in_common(change, said):
-    other = answers("b", change)
-    if (
-        "figures" in said
-    ):  # those of both, and rounded answers and one class throughout prove nothing
-        found, _ = plagiarism([answers("a", change), other])
-        assert found["a"].evidence == f"b: {said}"
-    found, _ = plagiarism([answers("a"), other])
-    assert (found["b"].evidence == f"a: {said}") == ("figures" not in said)
-
-
-@pytest.mark.parametrize("change", [wrong("no 1 - h^2"), lambda w: w.figures(reference.graded(1))])
-def test_the_same_known_mistake_is_no_sign(change):
-    both = [HandIn(n, "", {GRADED: answers(n, change).files[GRADED]}) for n in "ab"]
-    assert both[0].files[GRADED] != answers("c").files[GRADED]
-    assert {rule.verdict for rule in plagiarism(both)[0].values()} == {"ok"}
+def test_answers_and_unexplained_figures_in_common(one, other, said):
+    names, found, _ = suspects(answers("a", one), answers("b", other))
+    assert names == (set("ab") if said else set())
+    assert re.fullmatch(f"a: {said}[^;]*" if said else "compared with 1", found["b"].evidence)
 
 
 # The template
 
 
-def cells_of(raw):
-    return json.loads(raw)["cells"]
-
-
 def changed(*replaced, add=(), drop=()):
     """The template with other text in its cells, cells added and cells of some text left out."""
-    text = [("".join(cell["source"]), cell) for cell in cells_of(TEMPLATE)]
-    kept = [cell | {"source": s} for s, cell in text if not any(part in s for part in drop)]
+    cells = [cell | {"source": "".join(cell["source"])} for cell in json.loads(TEMPLATE)["cells"]]
+    cells = [cell for cell in cells if not any(part in cell["source"] for part in drop)]
     for old, new in replaced:
-        assert any(old in cell["source"] for cell in kept)
-        kept = [cell | {"source": cell["source"].replace(old, new)} for cell in kept]
+        assert any(old in cell["source"] for cell in cells)
+        cells = [cell | {"source": cell["source"].replace(old, new)} for cell in cells]
     new = [{"cell_type": "code", "source": source, "outputs": [1]} for source in add]
-    return json.dumps({"cells": kept[:5] + new + kept[5:]}).encode()
+    return json.dumps({"cells": cells[:5] + new + cells[5:]}).encode()
 
 
 @pytest.mark.parametrize(
     "own, verdict, said",
     [
         (TEMPLATE, "ok", "as in the template$"),
-        ((ROOT / NOTEBOOK).read_bytes(), "ok", "as in the template; \\d+ more; .* texts changed$"),
+        ((ROOT / NOTEBOOK).read_bytes(), "ok", "as in the template$"),
         (changed((" = ", "  =  "), ("Return the output", "Give"), ('"y_pred', '"my/y_pred')), "ok",
          "as in the template$"),
         (changed(("QUICK = False", "QUICK = True"), drop=["google.colab"]), "ok", "template$"),
-        (changed(("### ", "## "), add=["print(1)"] * 3), "ok", "; 3 more"),
+        (changed(("### ", "## "), add=["print(1)"] * 3), "ok", "template$"),
         (changed((START, "# mine"), (END, "")), "ok", "as in the template$"),
         (changed(("np.random.seed(seed)", "np.random.seed(2)")), "suspect",
          r"\n-     np.random.seed\(seed\)\n\+     np.random.seed\(2\)"),
@@ -198,12 +176,12 @@ BOARD = """Rank,TeamId,TeamName,LastSubmissionDate,Score,SubmissionCount,TeamMem
 3,13,110062130,2024-12-20 17:00:00,{2},1,c
 4,14,baseline,2024-12-01 10:00:00,{3},1,host
 """
-ROSTER = """\ufeffStudent No.,Name,Submitted
+ROSTER = """\ufeffstudent,name,submitted
 110062101,a,2024-12-20 23:00
 110062102,b,2024-12-21T01:00+08:00
 110062103,c,2024-12-22 23:00
-110062105,d,
-110062106,e,2024-12-21 05:00
+110062145,d,
+110062146,e,2024-12-21 05:00
 """
 
 
@@ -227,8 +205,8 @@ def boards(tmp_path):
         ("110062101", {"advanced": 0.97}, "ok suspect ok", "0.91 on the board, 0.97 by the CSV"),
         ("110062102", {}, "broken ok suspect", "'team 110062102' holds, but is not, 110062102"),
         ("110062103", {}, "suspect suspect suspect", "'110062130' is close to 110062103"),
-        ("110062105", {}, "not checked broken not checked", "no team 110062105 on the board adv"),
-        ("110062106", {}, "suspect broken not checked", "handed in 2024-12-21 05:00"),
+        ("110062145", {}, "not checked broken not checked", "no team 110062145 on the board adv"),
+        ("110062146", {}, "suspect broken not checked", "handed in 2024-12-21 05:00"),
         ("110062130", {}, "suspect ok ok", "last on the board basic 2024-12-20 17:00:00+00:00"),
         ("1100621011", {}, "not checked suspect not checked", "no team 1100621011"),
         ("990062199", {}, "not checked suspect not checked", "no team 990062199"),
@@ -244,8 +222,6 @@ def test_boards(boards, name, own, verdicts, said):
 
 
 def test_points_and_places_on_the_boards(boards):
-    with pytest.raises(ValueError, match="basic one, got the worst on top"):
-        boards(((0.91, 0.74, 0.6, 0.5), (5.1, 15.2, 30, 40)))
     held = boards(ranking="5:1,3:70%,1:100%")
     points = [held.points(HandIn(n, n, {})) for n in ("110062101", "110062102", "110062103")]
     assert points == [
@@ -256,7 +232,7 @@ def test_points_and_places_on_the_boards(boards):
     fractions = boards(((0.051, 0.152, 0.3, 0.14), (91, 74, 60, 75)))
     points = [fractions.points(HandIn(n, n, {})) for n in ("110062101", "110062102")]
     assert points[0] == pytest.approx({"basic": 5.1, "advanced": 0.91})
-    assert points[1] == pytest.approx({"advanced": 0.74})  # 15.2 % or 0.152 %: who knows
+    assert points[1] == pytest.approx({"basic": 15.2, "advanced": 0.74})
 
 
 @pytest.mark.parametrize(
@@ -264,8 +240,8 @@ def test_points_and_places_on_the_boards(boards):
     [
         ({"deadline": "2024-12-21"}, "--deadline: expected a time with its offset"),
         ({"ranking": "best:5"}, "--ranking: expected POINTS:PLACES"),
-        ({"leaderboards": ["a"] * 3}, "--leaderboard: expected at most two, got 3"),
-        ({"roster": __file__}, "expected a CSV in UTF-8|expected a column 'studentnumber'"),
+        ({"leaderboards": ["a"] * 3}, "--leaderboard: expected two at most, got '3'"),
+        ({"roster": __file__}, "expected a CSV in UTF-8|expected the columns student"),
     ],
 )
 def test_boards_that_cannot_be_read(options, said):
@@ -276,74 +252,29 @@ def test_boards_that_cannot_be_read(options, said):
 # The page
 
 
-def a_class(folder):
-    """The cards of a class of twelve, on data of our own invention, and who is alike in it."""
-    truth, numbers = Truth(), [str(110062101 + 113 * i) for i in range(12)]
-    copy = re.sub(r"\b(batch|order|total)\b", r"my_\1", LONG)
-    changes = {
-        1: wrong("no 1 - h^2"),
-        2: wrong("no 1 - h^2"),
-        3: wrong("Wh transposed in forward"),
-        4: lambda w: w.csv(BASIC, w.truth.sine * 1.15),
-        5: lambda w: w.cell("import torch"),
-        6: lambda w: w.cell(f"{START}\n{LONG}\n{END}"),
-        7: lambda w: w.files.pop(GRADED),
-        8: lambda w: w.cell(f"{START}\n{copy}\n{END}"),
-        9: lambda w: w.csv(ADVANCED, np.resize([2, 0, 1, 2, 1, 2], 2947)),
-    }
-    rows = [("110062199", 30, 0.5, "12-18 11:00")]  # somebody of another class
-    hand_ins, rng = [], np.random.default_rng(3)
-    for i, number in enumerate(numbers):
-        work = Work(truth)
-        work.csv(BASIC, truth.sine * (1 + rng.choice([0.06, 0.1, 0.18]) * rng.normal(size=500)))
-        guess = np.where(rng.random(2947) < rng.uniform(0.66, 0.9), truth.activity, 2)
-        work.csv(ADVANCED, guess)
-        changes.get(i, lambda w: None)(work)
-        hand_ins.append(HandIn(f"{number}_lab6", number, work.files))
-        figures = [x["figure"] for x in score.score_card(hand_ins[-1], truth)["lines"][4:6]]
-        team = number if i < 10 else f"team {number}" if i == 10 else "the winners"
-        rows.append((team, *figures, f"12-{21 if i == 3 else 15 + i % 5} 17:30"))
-    for place, name in enumerate(("basic.csv", "advanced.csv"), 1):
-        lines = [f"{row[0]},{row[place]},2024-{row[3]}:00" for row in rows]
-        text = "\n".join(["TeamName,Score,LastSubmissionDate", *lines])
-        (folder / name).write_text(text, "utf-8")
-    paths = [folder / "basic.csv", folder / "advanced.csv"]
-    boards = Boards(paths, None, "2024-12-20T23:59+08:00", "5:20%,3:50%,1:100%")
-    given, cards = notebook(COURSE), []
-    alike, pairs = plagiarism(hand_ins, template=given)
-    for x in hand_ins:
-        card = score.score_card(x, truth, boards=boards)
-        new = [alike[x.name], template_rule(x.files[NOTEBOOK], given)]
-        every = {rule["rule"]: rule for rule in [*card["rules"], *map(asdict, new)]}
-        card["rules"] = list(every.values())
-        cards.append(card | {"name": x.name, "student": x.student})
-    return cards, pairs
-
-
 def test_the_page_shows_the_class_and_runs_nothing_of_it(tmp_path):
-    cards, pairs = a_class(tmp_path)
-    hostile = "<script>alert(1)</script>{{ 7 * 7 }}"
-    cards[0]["name"] = cards[0]["rules"][0]["evidence"] = hostile
-    cards[1]["lines"][1]["missing"] = "Output is zero everywhere"
-    cards.append({"name": hostile, "student": "", "error": hostile})
-    page.write(
-        tmp_path / "marks.html", cards, [*pairs, Pair(hostile, "b", [hostile], [hostile] * 2)]
-    )
-    text = (tmp_path / "marks.html").read_text("utf-8")
-    assert "<script" not in text and "49" not in re.findall(r"alert.{40}", text)
-    assert text.count("&lt;script&gt;alert(1)&lt;/script&gt;{{ 7 * 7 }}") >= 7
-    assert not re.search(r"https?:|src=|url\(|@import", text)
+    hostile, path = "<script>alert(1)</script>{{ 7 * 7 }}", tmp_path / "marks.html"
+    cards, truth = [{"name": hostile, "student": "", "error": hostile}], Truth()
+    changes = {
+        "fine": lambda w: None,
+        "less": wrong("no 1 - h^2"),
+        "odd": lambda w: (wrong("no 1 - h^2")(w), w.cell('exec("x = 1")')),
+        "foreign": lambda w: w.cell("import torch"),
+    }
+    for name, change in changes.items():
+        work = Work(truth)
+        change(work)
+        card = score.score_card(HandIn(name, "", work.files), truth)
+        cards.append(card | {"name": name, "student": ""})
+    cards[1]["rules"][0]["evidence"] = hostile
+    cards[2]["lines"][1]["missing"] = "Output is zero everywhere"
+    page.write(path, cards, [Pair(hostile, "fine", [hostile], [hostile] * 2)])
+    text = path.read_text("utf-8")
+    assert text.count("&lt;script&gt;alert(1)&lt;/script&gt;{{ 7 * 7 }}") == 7
+    assert not re.search(r"<script|https?:|src=|url\(|@import", text)
     assert re.search(r'<td class="n">2</td>\s*<td>no 1 - h\^2</td>', text)
     assert "<td>zero everywhere</td>" in text
-    assert (
-        text.index(cards[5]["name"]) < text.index(cards[3]["name"]) < text.index(cards[2]["name"])
-    )
-    assert f"{cards[6]['name']}</b> and <b>{cards[8]['name']}</b>" in text
+    places = [text.index(f'"name">{name}<') for name in ("foreign", "odd", "fine", "less")]
+    assert places == sorted(places)
     bars = [int(n) for n in re.findall(r"<text [^>]*>(\d+)</text>\s*<text", text)]
-    assert sum(bars) == 12 and "<b>13</b>hand-ins" in text and "<b>1</b>not graded" in text
-
-
-if __name__ == "__main__":
-    to = Path(sys.argv[1])
-    with tempfile.TemporaryDirectory() as kept:
-        page.write(to, *a_class(Path(kept)))
+    assert sum(bars) == 4 and "<b>5</b>hand-ins" in text and "<b>1</b>not graded" in text

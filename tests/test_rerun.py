@@ -7,7 +7,6 @@ notebook saw of the computer it says in its error, for that comes out of the san
 import os
 import re
 import shutil
-import signal
 import socket
 import threading
 import time
@@ -45,13 +44,13 @@ def hand_in(name, cell, files=None):
     return HandIn(name, "", {NOTEBOOK: nbformat.writes(notebook).encode()} | (files or {}))
 
 
-def in_sandboxes(name=""):
-    """The processes of all sandboxes, also such as left theirs, whose name starts so."""
+def in_sandboxes():
+    """The processes of all sandboxes, also such as left theirs."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if process.environ().items() >= rerun.ENVIRONMENT.items():
-                found += [process] * process.name().startswith(name)
+                found.append(process)
     return found
 
 
@@ -60,13 +59,6 @@ def wait_until(holds):
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.05)
-
-
-def when(holds, then):
-    """Call `then` in a thread as soon as `holds` returns something."""
-    thread = threading.Thread(target=lambda: (wait_until(holds), then()))
-    thread.start()
-    return thread
 
 
 def project():
@@ -90,7 +82,6 @@ def class_(data_dir, tmp_path_factory):
     canary.write_text("another's")
     before = project()
     with pytest.MonkeyPatch.context() as patch, socket.create_server(("127.0.0.1", 0)) as server:
-        patch.setattr(rerun, "GRACE", 10)
         patch.setenv("A_SECRET", "A_SECRET")
         port = str(server.getsockname()[1])
         hand_ins = [
@@ -116,22 +107,17 @@ def class_(data_dir, tmp_path_factory):
 def test_a_hostile_notebook_gets_nowhere(name, said, class_):
     rule, made = class_[name]
     assert (rule.verdict, made) == ("suspect", {})
-    assert re.search(said, rule.evidence)
+    assert re.search(said, rule.evidence), rule.evidence
 
 
-def test_without_csv_what_the_rerun_made_is_the_evidence(class_):
-    rule, made = class_["honest"]
-    assert rule.verdict == "ok"
-    assert rule.evidence.count("made, and nothing handed in to compare") == 3
-    output = read_graded(made[GRADED])["RNN_forward"]["Output"]
-    assert np.allclose(output, graded(42)["RNN_forward"]["Output"], rtol=0, atol=1e-12)
-
-
-def test_a_notebook_gets_its_own_layers(class_):
-    (_, ours), (rule, theirs) = class_["honest"], class_["own layer"]
-    assert rule.verdict == "ok"
-    assert (ours[BASIC], ours[ADVANCED]) == (theirs[BASIC], theirs[ADVANCED])
-    ours, theirs = (read_graded(made[GRADED])["RNN_forward"]["Output"] for made in (ours, theirs))
+def test_an_honest_notebook_runs_with_its_own_layers_or_ours(class_):
+    outputs = []
+    for rule, made in (class_["honest"], class_["own layer"]):
+        assert rule.verdict == "ok"
+        assert rule.evidence.count("made, and nothing handed in to compare") == 3
+        outputs.append(read_graded(made[GRADED])["RNN_forward"]["Output"])
+    ours, theirs = outputs
+    assert np.allclose(ours, graded(42)["RNN_forward"]["Output"], rtol=0, atol=1e-12)
     assert np.abs(theirs).mean() > 1.5 * np.abs(ours).mean()
 
 
@@ -144,38 +130,32 @@ def npy(**figures):
     return course.npy_bytes(np.array({"RNN_forward": figures}, object))
 
 
-ONES, WAVE, CLASSES = np.ones(3), np.linspace(1, 2, 500), np.arange(2947) % 3
+WAVE, CLASSES = np.linspace(1, 2, 500), np.arange(2947) % 3
+MANY = CLASSES * (np.arange(2947) > 500)
 
 
 @pytest.mark.parametrize(
     ("name", "content", "verdict", "said"),
     [
-        (GRADED, npy(Output=ONES), "ok", "equal"),
-        (GRADED, npy(Output=ONES + 1e-15), "ok", "equal"),
-        (GRADED, npy(Output=ONES + 1e-4), "suspect", "differs in 'RNN_forward'"),
+        (GRADED, npy(Output=[1 + 1e-15, 1, np.nan]), "ok", "equal"),
+        (GRADED, npy(Output=[1 + 1e-4, 1, np.nan]), "suspect", "differs in 'RNN_forward'"),
         (GRADED, npy(Output=np.ones(2)), "suspect", "differs in 'RNN_forward'"),
         (GRADED, npy(Output="text"), "suspect", "differs in 'RNN_forward'"),
         (GRADED, b"no npy", "ok", "made, and nothing handed in to compare"),
         (BASIC, table("answer", 1.1 * WAVE, 1), "ok", "equal"),
         (BASIC, table("answer", 0.92 * WAVE, 1), "ok", "close: MAPE 8 % came, 10 % made"),
         (BASIC, table("answer", WAVE, 1), "suspect", "differs: MAPE 0 % came, 10 % made"),
-        (ADVANCED, table("Classes", CLASSES, 0), "ok", "equal"),
-        (
-            ADVANCED,
-            table("Classes", CLASSES * (np.arange(2947) > 500), 0),
-            "ok",
-            "equal in 88.7 % of the rows",
-        ),
+        (ADVANCED, table("Classes", MANY, 0), "ok", "equal in 88.7 % of the rows"),
         (ADVANCED, table("Classes", 0 * CLASSES, 0), "suspect", "equal in 33.4 % of the rows"),
     ],
 )
 def test_what_came_is_held_against_what_was_made(name, content, verdict, said):
-    made = {GRADED: npy(Output=ONES), BASIC: table("answer", 1.1 * WAVE, 1)}
+    made = {GRADED: npy(Output=[1, 1, np.nan]), BASIC: table("answer", 1.1 * WAVE, 1)}
     made[ADVANCED] = table("Classes", CLASSES, 0)
-    rule = rerun._verdict({name: content}, made, ["cell 3 ended in KeyError: 'x'"], WAVE)
+    rule = rerun._verdict({name: content}, made, ["cell 3 ended in 'KeyError'"], WAVE)
     assert (rule.rule, rule.verdict, rule.penalty) == ("own code", verdict, "zero")
     assert f"{name} {said}" in rule.evidence
-    assert rule.evidence.endswith("; cell 3 ended in KeyError: 'x'")
+    assert rule.evidence.endswith("; cell 3 ended in 'KeyError'")
 
 
 def test_prepared_answers_are_not_made(data_dir, class_):
@@ -184,30 +164,21 @@ def test_prepared_answers_are_not_made(data_dir, class_):
     [(_, rule, made)] = rerun.rerun([prepared], data_dir, limits=SMALL)
     assert (rule.verdict, made) == ("suspect", {})
     assert "made no y_pred_basic.csv" in rule.evidence
-    assert "cell 1 ended in FileNotFoundError" in rule.evidence
-
-
-@pytest.mark.parametrize("raw", [b"", b"\xff", b"[3]", b"[" * 10**5, b'{"made": 3, "errors": []}'])
-def test_a_report_may_hold_anything(raw):
-    assert rerun._read(raw) == ({}, ["it ended without a report"])
+    assert "FileNotFoundError" in rule.evidence
 
 
 def test_what_is_not_the_hand_ins_fault_is_not_checked(data_dir, tmp_path, monkeypatch):
-    def checked(one):
+    def checked(one, said):
         [(_, rule, made)] = rerun.rerun([one], data_dir, limits=SMALL)
         assert (rule.verdict, made) == ("not checked", {})
-        return rule.evidence
+        assert said in rule.evidence
 
-    assert checked(HandIn("a", "")) == "there is no Lab6.ipynb to run"
-    sleeper = hand_in("a", "import time\ntime.sleep(600)")
-    thread = when(lambda: in_sandboxes("python"), lambda: psutil.Process().children()[-1].kill())
-    assert "somebody killed" in checked(sleeper)
-    thread.join()
+    checked(HandIn("a", ""), "there is no Lab6.ipynb to run")
     monkeypatch.setitem(rerun.ENVIRONMENT, "PATH", str(tmp_path))
-    assert "apt install bubblewrap" in checked(sleeper)
+    checked(hand_in("a", ""), "apt install bubblewrap")
     (tmp_path / "bwrap").write_text("#!/bin/sh\necho not permitted >&2\nexit 1\n")
     (tmp_path / "bwrap").chmod(0o755)
-    assert checked(sleeper) == "bubblewrap could not start: not permitted\n"
+    checked(hand_in("a", ""), "the sandbox could not start: not permitted")
 
 
 def test_simulated_or_missing_data_are_no_measure(tmp_path):
@@ -232,12 +203,13 @@ def test_a_cluster_loses_nothing_with_a_worker(data_dir, class_):
     hand_ins = [hand_in(name, HONEST, files=class_["honest"][1]) for name in "abcd"]
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with distributed.LocalCluster(**options) as cluster:
-        victim = cluster.workers[0].pid
-        thread = when(psutil.Process(victim).children, lambda: os.kill(victim, signal.SIGKILL))
+        victim = psutil.Process(cluster.workers[0].pid)
+        killing = threading.Thread(target=lambda: (wait_until(victim.children), victim.kill()))
+        killing.start()
         ran = rerun.rerun(iter(hand_ins), data_dir, cluster.scheduler_address, limits=SMALL)
         found = {name: rule for name, rule, _ in ran}
-        thread.join()
-        assert not psutil.pid_exists(victim)
+        killing.join()
+        assert not victim.is_running()
     assert sorted(found) == list("abcd")
     assert all(rule.verdict == "ok" for rule in found.values())
     assert all(rule.evidence.count(" equal") == 3 for rule in found.values())

@@ -20,11 +20,10 @@ from variations import Work, npy, table
 from data.course import npy_bytes, sha256
 from data.simulate import sine_waves
 from tools.continuation import exact_continuation, mape
-from tools.grading import desk, reference, rules, score, submission
+from tools.grading import reference, rules, score, submission
 from tools.grading.safe_load import UnsafeError, load_dictionary
 from tools.grading.submission import ADVANCED, BASIC, GRADED, NOTEBOOK, REPORT, FormatError, read
 
-CARD = ("points", "out_of", "open", "proposed", "lines", "rules")
 TRUTH_OF = {4: "X_test.csv", 5: "y_test.npy"}  # of a card's lines
 
 
@@ -56,22 +55,18 @@ def own_data(tmp_path):
     return folder
 
 
-def verdicts(card):
-    return {rule["rule"]: rule["verdict"] for rule in card["rules"]}
-
-
 # The table of variations
 
 
-@pytest.mark.parametrize("kind", variations.KINDS)
-def test_each_variation_gets_what_is_expected(kind):
-    if kind == "of a class":
-        pytest.importorskip("copydetect")
-    rows, least = table(kind), {"honest": 60, "dishonest": 40}.get(kind, 5)
+@pytest.mark.parametrize(
+    "kind, least, marks",
+    [("honest", 60, r"[^!]*"), ("untidy", 10, r"90/85 \w+!"), ("dishonest", 40, r".*[!?]")],
+)
+def test_each_variation_gets_what_is_expected(kind, least, marks):
+    rows = table(kind)
     assert [row for row in rows if row[2] != row[3]] == []
     assert len({name for _, name, _, _ in rows}) == len(rows) >= least
-    marks = {"honest": r"[^!]*", "untidy": r"90/85 \w+!", "dishonest": r".*[!?]"}
-    assert all(re.fullmatch(marks.get(kind, ".*"), given) for *_, given in rows)
+    assert all(re.fullmatch(marks, given) for *_, given in rows)
 
 
 # Points and what is proposed
@@ -85,22 +80,19 @@ def test_exact_continuation_and_mape():
     with pytest.raises(ValueError, match="row 1"):
         exact_continuation(X)
     assert mape([[1.1], [-1.8]], [[1.0], [-2.0]]) == pytest.approx(10)
-    with pytest.raises(ValueError, match="expected shape"):
-        mape([1.0, 2.0], [[1.0], [2.0]])
 
 
 def test_each_wrong_entry_costs_its_share(work, card):
-    graded = reference.graded(42) | {"mine": {}}
+    graded = reference.graded(42)
     graded["RNN_initialization"]["bh_shape"] = (3,)
-    graded["RNN_forward"] |= {"Output": np.full((2, 3), np.nan), "\x1b[2J": 1}
+    graded["RNN_forward"]["Output"] = np.full((2, 3), np.nan)
     graded["RNN_backward"]["dL_dWh"] += 1e-9
     del graded["Model_class"]["AL"]
     work.figures(graded)
     lines = card()["lines"][:4]
     assert [x["points"] for x in lines] == pytest.approx([2, 0, 11.25, 8])
-    all_said = ("no meaning: 'mine'", r"'\x1b[2J'", "dL_dWh is off by 1.0e-09", "has no AL")
-    for line, said in zip(lines, all_said, strict=True):
-        assert said in line["missing"]
+    all_said = ("bh_shape is not (3, 1)", "off by nan", "dL_dWh is off by 1.0e-09", "has no AL")
+    assert all(said in line["missing"] for line, said in zip(lines, all_said, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -113,12 +105,7 @@ def test_a_mistake_in_the_handed_in_figures_is_named(work, card, what, named):
 
 @pytest.mark.parametrize(
     ("right", "points", "status"),
-    [
-        (0.80, 30, "measured"),
-        (0.751, 30, "estimate"),
-        (0.749, 20, "estimate"),
-        (0.6, 0, "measured"),
-    ],
+    [(0.8, 30, "measured"), (0.751, 30, "estimate"), (0.749, 20, "estimate"), (0.6, 0, "measured")],
 )
 def test_near_a_bound_the_public_score_is_open(work, card, right, points, status):
     classes = work.truth.activity.copy()
@@ -137,14 +124,13 @@ def test_public_range_holds_the_public_score_in_95_of_100():
 
 
 def test_what_is_proposed(work, card):
-    assert tuple(card()) == CARD
-    assert list(verdicts(card())) == list(rules.RULES)
-    assert all(set(rule) == {"rule", "verdict", "penalty", "evidence"} for rule in card()["rules"])
     assert [card()[key] for key in ("points", "out_of", "open", "proposed")] == [90, 100, 10, 90]
+    assert [rule["rule"] for rule in card()["rules"]] == list(rules.RULES)
+    assert all(set(rule) == {"rule", "verdict", "penalty", "evidence"} for rule in card()["rules"])
     variations.move(REPORT, "report.pdf")(work)
     assert card()["proposed"] == 85
     shown = score.as_text(card())
-    assert "Proposed: 85 points; 10 more are open" in shown and "Broken: names (-5)" in shown
+    assert "Proposed: 85 points; 10 more are open" in shown and "Broken: names" in shown
 
 
 # What it is scored against
@@ -166,30 +152,26 @@ def test_simulated_data_is_no_truth(work, card, own_data):
     for number, name in TRUTH_OF.items():
         line = card()["lines"][number]
         assert (line["status"], line["points"]) == ("open", 0)
-        assert f"{name} is a simulated stand-in; put the real file" in line["missing"]
-    hand_in, figures = submission.HandIn("", "", work.files), {"sine_mape": 16.5}
-    figures["activity_accuracy"] = 0.72
+        assert f"{name}: it is a simulated stand-in; put the real file" in line["missing"]
+    figures = {"sine_mape": 16.5, "activity_accuracy": 0.72}
+    hand_in = submission.HandIn("", "", work.files)
     estimates = score.score_card(hand_in, work.truth, figures)["lines"][4:6]
     assert [(x["points"], x["status"]) for x in estimates] == [(10, "estimate"), (20, "estimate")]
-    work.csv(ADVANCED, work.classes * 0)
-    line = score.score_card(hand_in, work.truth, figures)["lines"][5]
-    assert line["status"] == "open"
-    assert "have the shares [1.0, 0.0, 0.0] where [0.17, 0.28, 0.55] are usual" in line["missing"]
 
 
 def test_the_card_says_where_the_truth_came_from(work, card, own_data):
     """Real files put in the place of simulated ones count, before the record is renewed too."""
-    record(own_data, "Kaggle or own files: mine")
-    for origin in ("Kaggle or own files: mine", "of unknown origin"):
+    record(own_data, "simulated")
+    raw = (own_data / "X_test.csv").read_bytes()
+    (own_data / "X_test.csv").write_bytes(b"\xef\xbb\xbf" + raw.replace(b"\n", b"\r\n"))
+    np.save(own_data / "y_test.npy", np.load(own_data / "y_test.npy").astype(np.int32))
+    for origin in ("of unknown origin", "Kaggle or own files: mine"):
         work.truth = score.Truth(own_data)
         for number, name in TRUTH_OF.items():
             line = card()["lines"][number]
             assert line["points"] == line["out_of"]
             assert f"on {name} ({origin})" in line["evidence"]
-        record(own_data, "simulated")
-        raw = (own_data / "X_test.csv").read_bytes()
-        (own_data / "X_test.csv").write_bytes(b"\xef\xbb\xbf" + raw.replace(b"\n", b"\r\n"))
-        np.save(own_data / "y_test.npy", np.load(own_data / "y_test.npy").astype(np.int32))
+        record(own_data, "Kaggle or own files: mine")
 
 
 @pytest.mark.parametrize(
@@ -221,10 +203,11 @@ def test_a_students_card_goes_by_form_and_by_seed_1(work, card, own_data, monkey
     work.figures(graded)
     work.truth = score.Truth(own_data)
     *lines, sine, _, _, _ = card()["lines"]
-    assert [x["points"] for x in lines] == [3, 12, 11.25, 0]
-    assert {x["status"] for x in lines} == {"estimate"}
+    assert [(x["points"], x["status"]) for x in lines] == [
+        (points, "estimate") for points in (3, 12, 11.25, 0)
+    ]
     assert "is no array of shape (3, 5)" in lines[2]["missing"]
-    assert 'does not say "Model_class: all ... entries agree"' in lines[3]["missing"]
+    assert 'does not print "Model_class: all ... entries agree"' in lines[3]["missing"]
     assert "known to the assistant's card alone" in sine["missing"]
     assert "The assistant's card decides" in score.as_text(card())
 
@@ -238,42 +221,33 @@ def test_a_students_card_goes_by_form_and_by_seed_1(work, card, own_data, monkey
         (BASIC, b"Id,answer", b"id,answer", "expected the header Id,answer"),
         (BASIC, b"(?s).*", b"", "expected a CSV"),
         (BASIC, b"\n7,", b"\n8,", "line 9: expected an Id in 1..500, each once"),
-        (BASIC, b"\n500,", b"\n501,", "line 501: expected an Id"),
         (BASIC, b"\n500,.*", b"", "expected 500 rows, got 499"),
-        (BASIC, b"\n1,.*", b"\n1,nan", "a finite number"),
         (BASIC, b"\n1,.*", b"\n1,1_0", "a finite number, got '1,1_0'"),
-        (BASIC, b"\n3,", b"\n3,0,", "expected a CSV"),
         (BASIC, b"\n1,.*", b'\n"' + 200_000 * b"a", "expected a CSV"),
         (BASIC, b"Id", b"\xff\xfe", "expected a CSV in UTF-8"),
+        (BASIC, b"$", bytes(1_000_001), "expected at most 1 MB, got more"),
         *((ADVANCED, b"\n5,2", b"\n5," + x, "line 7") for x in (b"3", b"1.5", b"")),
+        (REPORT, b"(?s).*", variations.pdf(2), "got 2"),
+        (REPORT, b"(?s).*", b"%PDF-1.7 nonsense", "expected a PDF"),
     ],
 )
-def test_csv_that_kaggle_would_refuse(work, card, name, old, new, said):
-    variations.sub(name, old, new, count=1)(work)
-    line = card()["lines"][4 if name == BASIC else 5]
+def test_files_that_the_course_would_refuse(work, card, name, old, new, said):
+    work.files[name] = re.sub(old, lambda _: new, work.files[name], count=1)
+    line = card()["lines"][{BASIC: 4, ADVANCED: 5, REPORT: 7}[name]]
     assert (line["points"], line["status"]) == (0, "measured")
     assert said in line["missing"]
-    assert verdicts(card())["format"] == "suspect"
-
-
-def test_report_is_one_page_and_its_text_is_for_the_assistant(work, card):
-    assert card()["lines"][7]["status"] == "open"
-    for raw, said in ((variations.pdf(2), "got 2"), (b"%PDF-1.7 nonsense", "expected a PDF")):
-        work.files[REPORT] = raw
-        line = card()["lines"][7]
-        assert (line["points"], line["status"]) == (0, "measured")
-        assert said in line["missing"]
+    verdicts = {rule["rule"]: rule["verdict"] for rule in card()["rules"]}
+    assert verdicts["format"] == "suspect"
 
 
 def test_what_is_not_read(work, tmp_path):
-    """Links, archives of other kinds, damaged ones, files that are far too large."""
+    """Links, archives of other kinds, damaged ones; of two notebooks the one by its name."""
     secret = tmp_path / "secret.pdf"
     secret.write_bytes(variations.pdf(1))
     del work.files[REPORT]
     folder = work.write(tmp_path / "110062101 a")
     (folder / REPORT).symlink_to(secret)
     (folder / "more").symlink_to(tmp_path)
-    (folder / "Lab6.ipynb (2)").write_text("")
     (folder / "Lab6 (2).ipynb").write_text("{}", "utf-8")
     hand_in = read(folder)
     assert hand_in.student == "110062101"
@@ -284,14 +258,37 @@ def test_what_is_not_read(work, tmp_path):
         (tmp_path / name).write_bytes(raw)
         with pytest.raises(FormatError, match=f"{name}.*unpack it by hand"):
             read(tmp_path / name)
-    with pytest.raises(FormatError, match="expected at most 1 MB, got more"):
-        submission.read_basic(bytes(1_000_001))
 
 
-def test_commands_are_python_to_a_reader():
-    source = 'total = (8\n % 3)\ntext = """\n%d\n"""\n'  # lines that only look like commands
-    assert submission.as_python(source) == source
-    assert "run_line_magic('matplotlib', 'inline')" in submission.as_python("%matplotlib inline")
+@pytest.mark.parametrize(
+    "source, verdict",
+    [
+        ('a = """\n%cd """; exec("import torch"); b = """\n"""', "suspect"),
+        ("x = (cd\n%cd + exec('a'))", "suspect"),
+        ("%time -__import__('torch')", "suspect"),
+        ("%ls; python a.py", "suspect"),
+        ("!cat x \\\na|python", "suspect"),
+        ("x = %timeit -o -n 3 f(1)\n%config InlineBackend.figure_format = 'retina'", "ok"),
+        ("%%capture out --no-stderr\nx = !ls\n?np.array", "ok"),
+    ],
+)
+def test_what_looks_like_a_harmless_command_hides_nothing(source, verdict):
+    cells = [submission.Cell(source, 1, [])]
+    assert rules.packages(submission.HandIn("", ""), cells).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    "printed, verdict",
+    [
+        ("100%| 9/9 [00:01<00:00, 900it/s]\r100%| 9/9 [00:01<00:00, 9.0it/s]\nloss 1", "ok"),
+        ("100%| 9/9 [00:01<00:00, 9.0it/s]\r", "ok"),
+        ("9/9 [00:01<00:00, 9.0it/s]\n9/9 [09:01<00:00, 9.0it/s]\n", "suspect"),
+        ("9/9 [00:00<00:00, 90000it/s]\ndata made", "ok"),
+    ],
+)
+def test_progress_bars(printed, verdict):
+    output = {"output_type": "stream", "text": f"loss 1\n{printed}"}
+    assert rules.own_code([submission.Cell("train()", 1, [output])]).verdict == verdict
 
 
 # Pickles
@@ -354,27 +351,22 @@ def test_pickles_that_abuse_the_allowed_names():
     check_refused(head(b"cnumpy\ndtype.__class__\n."), "a call of 'numpy', 'dtype.__class__'")
     for body in (
         dtype + b"(\x8c\x02O8t\x85R.",
-        b"\x80\x04\x8c\x05numpy\x8c\x0edtype.__init__\x93.",
         core + b"_reconstruct\n)R.",  # an array without content
         core + b"scalar\n(" + dtype + b"\x8c\x02f8\x85RC\x04abcdtR.",  # four bytes as eight
         b"c_codecs\nencode\n(\x8c\x01a\x8c\x05rot13tR.",  # encodings may be modules
-        b"\x96" + b"\xff" * 8 + b".",  # a bytearray of 2^64 bytes
         b"N" + b"r\xff\xff\xff\x0f" + b".",  # a memo of 2^28 entries
-        b"}" + b"\x94" + b"h\x00" * 40_000 + b".",
         b")" * 3 + b"\x85" * 60_000 + b".",
-        b"N.",
-        b"",
+        *(b"}.", b"N.", b""),
     ):
         check_refused(head(body))
 
 
 def test_pickles_that_grow_and_damaged_ones():
     """Repeating a list of its own repeated lists: small on disk, endless to walk."""
-    nest, A = [0], np.zeros(10_000)
+    nest = [0]
     for _ in range(7):
         nest = [nest] * 50
     check_refused(npy({"a": nest}), "small")
-    check_refused(npy({str(i): A for i in range(50)}), "small")
     check_refused(npy({"a": np.zeros(50_000)}), "bytes")
     check_refused(npy_bytes(np.ones(3)), "an array")
     raw, rng = npy(reference.graded(42)), np.random.default_rng(0)
@@ -428,20 +420,17 @@ def test_a_class(work, run, tmp_path, monkeypatch):
     Work(work.truth).write(folder / "slow")
     (folder / "slow" / REPORT).write_bytes(slow_pdf())
     (folder / "c.rar").write_bytes(b"Rar!")
-    (folder / "notes.txt").write_text("no hand-in", "utf-8")
-    (folder / "b.ipynb").write_text("of whom?", "utf-8")
-    monkeypatch.setattr(desk, "SECONDS", 6)
+    monkeypatch.setattr("tools.grading.desk.SECONDS", 6)
     marks = folder / "marks.csv"
-    said = f"{marks}: 6 hand-ins; for the eye {folder}/marks.html\n'b.ipynb' is in no folder\n"
+    said = f"{marks}: 6 hand-ins; for the eye {folder}/marks.html\n"
     assert run("--batch", folder) == (0, said)
     rows = rows_of(marks)
     assert list(rows) == ["110062101", "'=cmd()", "'=cmd().zip", "c.rar", "empty", "slow"]
     first, packed = rows["110062101"], rows["'=cmd().zip"]
     assert (first["student"], first["points"], first["Report"]) == ("110062101", "90", "open")
-    assert (float(first["MAPE"]), first["names"], packed["format"]) == (
-        *(pytest.approx(6, abs=2), "ok", "broken"),
-    )
-    assert (packed["proposed"], rows["empty"]["notebook"]) == ("85", "broken")
+    assert float(first["MAPE"]) == pytest.approx(6, abs=2)
+    assert (first["names"], packed["format"], packed["proposed"]) == ("ok", "broken", "85")
+    assert rows["empty"]["notebook"] == "broken"
     assert "took longer than 6 seconds" in rows["slow"]["remarks"]
     assert "unpack it by hand" in rows["c.rar"]["remarks"]
     assert "<html" in (folder / "marks.html").read_text("utf-8")
@@ -466,9 +455,10 @@ def test_command_line(work, run, tmp_path, monkeypatch):
     status, shown = run(folder)
     assert (status, "90 / 100" in shown) == (0, True)
     status, shown = run(folder, "--json")
-    assert (status, list(json.loads(shown))) == (0, list(CARD))
+    assert status == 0
+    assert list(json.loads(shown)) == ["points", "out_of", "open", "proposed", "lines", "rules"]
     (folder / REPORT).write_bytes(slow_pdf())
-    monkeypatch.setattr(desk, "SECONDS", 2)
+    monkeypatch.setattr("tools.grading.desk.SECONDS", 2)
     with pytest.raises(ValueError, match="could not be graded: took longer than 2 seconds"):
         run(folder)
     with pytest.raises(SystemExit):

@@ -64,10 +64,10 @@ class Work:
         self.csv(BASIC, self.answers)
         self.csv(ADVANCED, self.classes)
 
-    def csv(self, name, column, **changes):
+    def csv(self, name, column):
         title, first = ("answer", 1) if name == BASIC else ("Classes", 0)
         table = pd.DataFrame({"Id": np.arange(first, first + len(column)), title: column})
-        self.files[name] = table.to_csv(index=False, **changes).encode()
+        self.files[name] = table.to_csv(index=False).encode()
 
     def figures(self, checks, protocol=4):
         self.files[GRADED] = npy(checks, protocol)
@@ -171,13 +171,9 @@ def everywhere(new):
     return lambda w: [move(name, new.format(name))(w) for name in list(w.files)]
 
 
-def csv(name, change, **options):
-    """Return what saves a changed column as CSV; options are pandas'."""
-    return lambda w: w.csv(name, change(w.truth.sine if name == BASIC else w.classes), **options)
-
-
-def printed(old, new):
-    return sub(NOTEBOOK, old, new)
+def csv(name, change):
+    """Return what saves a changed column as CSV."""
+    return lambda w: w.csv(name, change(w.truth.sine if name == BASIC else w.classes))
 
 
 def both(*changes):
@@ -194,7 +190,7 @@ LEFT = both(*(
     for name in (".DS_Store", "__pycache__/numpy.pyc", "__MACOSX/._Lab6.ipynb", "Sinewave/a.csv",
                  "Activity data/X_test.npy", ".ipynb_checkpoints/Lab6-checkpoint.ipynb")
 ))  # fmt: skip
-NO_LOSS = printed(rb"Epoch[^\\\"]*|\d+/\d+ \[.*?\]", b"")
+NO_LOSS = sub(NOTEBOOK, rb"Epoch[^\\\"]*|\d+/\d+ \[.*?\]", b"")
 HONEST = [
     ("as the course asks", "90", both()),
     ("CSVs at Kaggle alone", "40", lambda w: [w.files.pop(name) for name in (BASIC, ADVANCED)]),
@@ -237,8 +233,8 @@ HONEST = [
     ("a sine model of 30 %", "70", csv(BASIC, lambda y: y * 1.3)),
     ("all of one class", "60", csv(ADVANCED, lambda classes: classes * 0 + 2)),
     ("figures, no losses", "90", both(NO_LOSS, PLOT)),
-    ("losses of scaled data", "90", printed(b"loss: 0.", b"loss: 0.00")),
-    ("seconds a batch", "90", printed(rb"00:03<00:00, [\d.]+it", b"10:26<00:00, 2.00s")),
+    ("losses of scaled data", "90", sub(NOTEBOOK, b"loss: 0.", b"loss: 0.00")),
+    ("seconds a batch", "90", sub(NOTEBOOK, rb"00:03<00:00, [\d.]+it", b"10:26<00:00, 2.00s")),
     ("what systems leave behind", "90", LEFT),
     ("a report of two pages", "90 format?", put(REPORT, pdf(2))),
 ]  # fmt: skip
@@ -271,9 +267,9 @@ DISHONEST = [
     ("a damaged notebook", "90 notebook? own-code?", put(NOTEBOOK, b"[" * 100_000)),
     ("no output", "90 notebook? own-code?", lambda w: w.every_cell(outputs=[])),
     ("no training", "90 own-code?", NO_LOSS),
-    ("a bar that does not fit", "90 own-code?", printed(b"00:03<00:00", b"09:03<00:00")),
-    ("a bar with time left", "90 own-code?", printed(b"<00:00", b"<00:09")),
-    ("a bar too fast", "90 own-code?", printed(rb"00:0\d<00:00, [\d.]+", b"00:00<00:00, 91234.5")),
+    ("a bar that does not fit", "90 own-code?", sub(NOTEBOOK, b"00:03<00:00", b"09:03<00:00")),
+    ("a bar with time left", "90 own-code?", sub(NOTEBOOK, b"<00:00", b"<00:09")),
+    ("a bar too fast", "90 own-code?", sub(NOTEBOOK, rb"0\d<00:00, [\d.]+", b"00<00:00, 91234.5")),
     ("far better than its loss", "90 own-code?", csv(BASIC, lambda y: y + 1e-4)),
     ("the exact continuation", "90 own-code?", csv(BASIC, np.array)),
     ("the same, rounded", "90 own-code?", csv(BASIC, lambda y: y.round(5))),
@@ -294,52 +290,19 @@ def outcome(card):
     return " ".join(["/".join(dict.fromkeys(points)), *(x + mark for x, mark in rules if mark)])
 
 
-def others():
-    """Return the rows of what Kaggle's boards, the template and other hand-ins are needed for."""
-    from tools.grading.boards import Boards
-    from tools.grading.similar import plagiarism
-    from tools.grading.template import template_rule
-
-    work = Work(Truth())
-    hand_in = submission.HandIn("110062101", "110062101", work.files)
-    figures = [line["figure"] for line in score.score_card(hand_in, work.truth)["lines"][4:6]]
-
-    def on_boards(team, day):
-        with tempfile.TemporaryDirectory() as folder:
-            paths = [Path(folder, "basic.csv"), Path(folder, "advanced.csv")]
-            for path, figure in zip(paths, figures, strict=True):
-                rows = [f"{name},2024-12-{day} 10:00:00,{figure}" for name in (team, "110062199")]
-                path.write_text("\n".join(["TeamName,LastSubmissionDate,Score", *rows]), "utf-8")
-            boards = Boards(paths, None, "2024-12-20T23:59+08:00", None)
-            return outcome(score.score_card(hand_in, work.truth, boards=boards))
-
-    changed = work.files[NOTEBOOK].replace(b"save_to_output=False", b"save_to_output=True")
-    left = template_rule(changed, work.files[NOTEBOOK])
-    copied = plagiarism([hand_in, submission.HandIn("110062102", "110062102", work.files)])[0]
-    return [
-        ("on the boards", "90", on_boards("110062101", 12)),
-        ("with a name before", "90 team-name?", on_boards("Ada 110062101", 12)),
-        ("too late", "90 late?", on_boards("110062101", 21)),
-        ("nobody's number", "90/0 kaggle-record!", on_boards("110062188", 12)),
-        ("no number", "90/0 kaggle-record!", on_boards("Ada", 12)),
-        ("the template changed", "suspect", left.verdict),
-        ("copied", "suspect", copied[hand_in.name].verdict),
-    ]
-
-
 CELLS = re.findall(  # kind, name, expectation, and a cell that a hand-in has in addition
     r"^(\w+): (.+) = (.+)\n((?:    .*\n)+)",
     (ROOT / "tests/variations.txt").read_text("utf-8"),
     re.MULTILINE,
 )
-KINDS = {"honest": HONEST, "untidy": UNTIDY, "dishonest": DISHONEST, "of a class": []}
+KINDS = {"honest": HONEST, "untidy": UNTIDY, "dishonest": DISHONEST}
 for kind, name, expected, code in CELLS:
     KINDS[kind].append((name, expected, cell(textwrap.dedent(code).strip())))
 
 
 def table(kind):
     """Return (kind, name, expected, given) of each variation of a kind."""
-    truth, rows = Truth(), [(kind, *row) for row in (others() if kind == "of a class" else ())]
+    truth, rows = Truth(), []
     for name, expected, change in KINDS[kind]:
         work = Work(truth)
         change(work)

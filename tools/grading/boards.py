@@ -1,37 +1,25 @@
 """What Kaggle's boards, the class list and the deadline say of a hand-in.
 
-A board is Kaggle's leaderboard as CSV, the sine's first; a student's team has their number for a
-name. The class list has a column of numbers and perhaps one of times of handing in, "submitted".
-Only what is certain is broken; a number that may be mistyped, or another's, is suspect.
+A board is Kaggle's leaderboard as CSV; a student's team has their number for a name. The class
+list is a CSV with a column "student", of numbers, and perhaps one "submitted", of times. Only what
+is certain is broken; a number that may be mistyped, or another's, is suspect.
 """
 
 import re
-from contextlib import suppress
 from datetime import UTC, datetime
-from statistics import median
+from difflib import get_close_matches
 
 import pandas as pd
 
 from data.course import WINDOWS
 from tools.grading.rules import rule
-from tools.grading.score import SINE, public_range
+from tools.grading.score import public_range
 from tools.grading.submission import quoted
 
-TITLES = {  # of columns, letters alone
-    "team": ("teamname", "team"),
-    "score": ("score", "publicscore"),
-    "members": ("teammemberusernames",),
-    "last": ("lastsubmissiondate",),
-    "number": ("studentnumber", "studentid", "studentno", "number", "student", "id", "學號"),
-    "submitted": ("submitted", "submittedat", "submissiontime"),
-}
-RANKING = re.compile(r"((\d+\.?\d*):(\d+)(%?))")
-RANKING_HELP = (
-    "points by the place among the activities' teams, POINTS:PLACES,... such as "
-    "5:10%%,3:25%%,1:20; the first that holds the place counts"
-)
-EXACT, INSIDE, CLOSE = range(3)  # how a team's name fits a number
-HOW = ("is", "holds, but is not,", "is close to")
+RANKING = re.compile(r"(\d+\.?\d*):(\d+)(%?)(?:,|$)")
+RANKING_HELP = "points by place, POINTS:PLACES,... such as 5:10%%,3:25%%,1:20; the first that fits"
+EXACT, INSIDE, CLOSE = "is", "holds, but is not,", "is close to"  # how a team's name fits a number
+MISTYPED = 0.85  # alike are two numbers with a digit wrong, missing or too many, or two swapped
 
 
 class Boards:
@@ -49,25 +37,17 @@ class Boards:
 
     def __init__(self, leaderboards=(), roster=None, deadline=None, ranking=None):
         if len(leaderboards) > 2:
-            raise ValueError(
-                f"--leaderboard: expected at most two, got {len(leaderboards)}; give the sine's, "
-                "then that of the activities"
-            )
+            raise _wrong("--leaderboard", "two at most", str(len(leaderboards)))
         boards = zip(("basic", "advanced"), leaderboards, strict=False)
         self.boards = {name: _board(name, path) for name, path in boards}
-        students = _table(roster, "number") if roster else []
-        self.submitted = {student["number"]: student["submitted"] for student in students}
+        students = _table(roster, "student").to_dict("records") if roster else []
+        self.submitted = {row["student"].strip(): row.get("submitted") for row in students}
         self.deadline = _time(deadline)
-        if deadline and not (self.deadline and self.deadline.tzinfo):
-            raise ValueError(
-                f"--deadline: expected a time with its offset, got {quoted(deadline)}; write it "
-                "like 2024-12-20T23:59+08:00"
-            )
         self.ranking = RANKING.findall(ranking or "")
-        if ranking and ",".join(whole for whole, *_ in self.ranking) != ranking:
-            raise ValueError(
-                f"--ranking: expected POINTS:PLACES,..., got {quoted(ranking)}; see --help"
-            )
+        if deadline and not (self.deadline and self.deadline.tzinfo):
+            raise _wrong("--deadline", "a time with its offset", deadline)
+        if RANKING.sub("", ranking or ""):
+            raise _wrong("--ranking", "POINTS:PLACES,...", ranking)
 
     def points(self, hand_in):
         """Return what the boards say of "basic", MAPE in %, "advanced", accuracy, and "ranking".
@@ -75,14 +55,13 @@ class Boards:
         A team whose name is only close to the student's number is not taken for theirs.
         """
         found = self._teams(self._number(hand_in))
-        found = {name: team for name, (fit, team) in found.items() if fit != CLOSE}
-        points = {name: team["score"] for name, team in found.items() if team["sure"]}
+        points = {name: team["Score"] for name, (fit, team) in found.items() if fit != CLOSE}
         if self.ranking and "advanced" in points:
             # Those without a number are baselines, and take no student's place.
-            board = [t for t in self.boards["advanced"] if re.search(r"\d{5}", t["team"])]
-            place = 1 + sum(team["score"] > points["advanced"] for team in board)
+            board = [t for t in self.boards["advanced"].values() if _numbers(t["TeamName"])]
+            place = 1 + sum(team["Score"] > points["advanced"] for team in board)
             points["ranking"] = 0.0
-            for _, earned, places, share in reversed(self.ranking):
+            for earned, places, share in reversed(self.ranking):
                 if place <= int(places) * (len(board) / 100 if share else 1):
                     points["ranking"] = float(earned)
         return points
@@ -100,19 +79,20 @@ class Boards:
         if not number or not self.boards:
             said = ["no student number in its name"] if self.boards else []
             return [late, *(rule(x, "not checked", *said) for x in ("kaggle record", "team name"))]
-        faults = [f"no team {number} on the board {x}" for x in self.boards if x not in found]
+        absent = [name for name in self.boards if name not in found]
+        faults = [f"no team {number} on the board {name}" for name in absent]
         if not found:
             sure = len(self.boards) == 2 and self._is_number(number)
             record = rule("kaggle record", "broken" if sure else "suspect", *faults)
             return [late, record, rule("team name", "not checked", "there is no team")]
         scores, names = [], []
         for name, (fit, team) in found.items():
-            scores.append(f"{name}: {team['score']:.4g}")
+            scores.append(f"{name}: {team['Score']:.4g}")
             if fit != EXACT:
-                names.append(f"{quoted(team['team'])} {HOW[fit]} {number}")
+                names.append(f"{quoted(team['TeamName'])} {fit} {number}")
             if fit == CLOSE:
                 faults.append(names[-1])
-            elif name in own and team["sure"] and _differ(name, own[name], team["score"]):
+            elif name in own and _differ(name, own[name], team["Score"]):
                 faults.append(f"{scores[-1]} on the board, {own[name]:.4g} by the CSV handed in")
         return [
             late,
@@ -122,107 +102,83 @@ class Boards:
 
     def _number(self, hand_in):
         """Return the number on the class list that the hand-in's name holds, or the one in it."""
-        held = [number for number in self.submitted if _holds(hand_in.name, number)]
-        return held[0] if held else hand_in.student
+        listed = [number for number in _numbers(hand_in.name) if number in self.submitted]
+        return listed[0] if listed else hand_in.student
 
     def _is_number(self, number):
         """Whether the number is a student's: on the class list, or else as long as teams' names."""
-        names = [team["team"] for board in self.boards.values() for team in board]
+        names = {name for board in self.boards.values() for name in board}
         return number in self.submitted if self.submitted else len(number) in map(len, names)
 
-    def _teams(self, number):
-        """Return {board: (how a team's name fits the number, the team)}, where one does."""
-        found = {}
-        for name, board in self.boards.items() if number else ():
-            fits = [(self._fit(number, team), i) for i, team in enumerate(board)]
-            fit, i = min(fits, default=(len(HOW), 0))
-            if fit < len(HOW):
-                found[name] = fit, board[i]
-        return found
+    def _team(self, number, board):
+        """Return how the name of a team fits the number, and the team; or None."""
+        if number in board:
+            return EXACT, board[number]
+        close = get_close_matches(number, board.keys() - self.submitted.keys(), 1, MISTYPED)
+        found = [(INSIDE, board[name]) for name in board if number in _numbers(name)]
+        return next(iter(found + [(CLOSE, board[name]) for name in close]), None)
 
-    def _fit(self, number, team):
-        """Return the place in HOW of how a team's name fits the number; len(HOW) if it does not."""
-        name = team["team"]
-        if name == number:
-            return EXACT
-        if _holds(f"{name} {team['members']}", number):
-            return INSIDE
-        return CLOSE if _close(number, name) and name not in self.submitted else len(HOW)
+    def _teams(self, number):
+        """Return {board: what _team returns}, where there is one."""
+        found = {name: self._team(number, board) for name, board in self.boards.items()}
+        return {name: team for name, team in found.items() if team}
 
     def _late(self, number, found):
         """Return the rule "late". Kaggle shows the last submission alone: one before may count."""
-        times = {
-            f"last on the board {name}": _time(team["last"], UTC)
-            for name, (fit, team) in found.items()
-            if fit != CLOSE
-        }
-        times["handed in"] = handed_in = _time(self.submitted.get(number))
+        if not self.deadline:
+            return rule("late", "not checked")
+        handed_in = self.submitted.get(number)
+        times = {"handed in": _time(handed_in, self.deadline.tzinfo)}
+        for name, (fit, team) in found.items():
+            if fit != CLOSE:
+                times[f"last on the board {name}"] = _time(team.get("LastSubmissionDate"), UTC)
         times = {what: when for what, when in times.items() if when}
-        if not self.deadline or not times:
-            said = ["no time of handing in is known"] if self.deadline else []
-            return rule("late", "not checked", *said)
-        zone = self.deadline.tzinfo  # of a time without; it may be another, so late is not certain
-        aware = {t: t if t.tzinfo else t.replace(tzinfo=zone) for t in times.values()}
-        late = [t for t in aware if aware[t] > self.deadline]
-        sure = handed_in in late and handed_in.tzinfo
-        verdict = "broken" if sure else "suspect" if late else "ok"
-        return rule("late", verdict, *(f"{what} {when}" for what, when in times.items()))
+        late = [what for what, when in times.items() if when > self.deadline]
+        sure = "handed in" in late and _time(handed_in).tzinfo  # else its zone may be another
+        verdict = "broken" if sure else "suspect" if late else "ok" if times else "not checked"
+        said = [f"{what} {when}" for what, when in times.items()]
+        return rule("late", verdict, *said or ["no time of handing in is known"])
 
 
-def _holds(text, number):
-    """Whether a text holds a number, not as a part of another."""
-    return bool(number and re.search(rf"(?<!\d){re.escape(number)}(?!\d)", text))
+def _numbers(text):
+    """Return what may be student numbers in a text."""
+    return re.findall(r"\d{5,}", text)
+
+
+def _wrong(option, expected, got):
+    return ValueError(f"{option}: expected {expected}, got {quoted(got)}; see --help")
 
 
 def _table(path, *needed):
-    """Return the rows of a CSV as dictionaries with the keys of TITLES, "" for what it lacks.
+    """Return a CSV as a table of texts.
 
     Raises:
-        ValueError: it is no CSV, or has no column for one of `needed`.
+        ValueError: it is no CSV, or lacks a column.
     """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, OSError) as error:
-        raise ValueError(f"{path}: expected a CSV in UTF-8, got: {error}; export it anew") from None
-    plain = {re.sub(r"[\W_]", "", str(title)).lower(): title for title in table.columns}
-    titles = {
-        key: next((plain[known] for known in names if known in plain), None)
-        for key, names in TITLES.items()
-    }
-    for key in needed:
-        if titles[key] is None:
-            raise ValueError(
-                f"{path}: expected a column {TITLES[key][0]!r}, got "
-                f"{quoted(', '.join(map(str, table.columns)))}; name it so"
-            )
-    rows = table.to_dict("records")
-    return [{key: str(row.get(title, "")).strip() for key, title in titles.items()} for row in rows]
+        table[[*needed]]
+    except (ValueError, KeyError, OSError) as error:
+        raise ValueError(
+            f"{path}: expected a CSV in UTF-8 with {' and '.join(needed)}, got: {error}; export it "
+            "anew, or name its columns so"
+        ) from None
+    return table
 
 
 def _board(name, path):
-    """Return the teams of a board that have a score: "basic" in per cent, "advanced" as a part.
+    """Return {name: team} of those that have a score: "basic" in per cent, "advanced" as a part.
 
-    A board may have them the other way; its median tells. A class may have a MAPE of less than one
-    per cent, too, so a fraction is "sure" only where the course's points are the same either way.
+    A board may have them the other way, which most of the class tell.
     """
-    teams = []
-    for team in _table(path, "team", "score"):
-        with suppress(ValueError):
-            teams.append(team | {"score": float(team["score"]), "sure": True})
-    scores = [team["score"] for team in teams]
-    if len(set(scores)) > 1 and scores == sorted(scores, reverse=name == "basic"):
-        raise ValueError(
-            f"{path}: expected a board with the best on top, the {name} one, got the worst on top; "
-            "give the sine's board first, then that of the activities"
-        )
-    high = median(scores or [0]) > 1
-    for team in teams:
-        if name == "advanced" and high:
-            team["score"] /= 100
-        elif name == "basic" and not high:
-            team["score"] *= 100
-            team["sure"] = team["score"] <= SINE[0][0]
-    return teams
+    table = _table(path, "TeamName", "Score")
+    table["Score"] = pd.to_numeric(table["Score"], errors="coerce")
+    table = table.dropna(subset="Score")
+    if name == "basic" and table["Score"].quantile(0.9) < 1.5:
+        table["Score"] *= 100
+    elif name == "advanced" and table["Score"].median() > 1:
+        table["Score"] /= 100
+    return {team["TeamName"].strip(): team for team in table.to_dict("records")}
 
 
 def _time(text, zone=None):
@@ -232,15 +188,6 @@ def _time(text, zone=None):
     except ValueError:
         return None
     return time if time.tzinfo else time.replace(tzinfo=zone)
-
-
-def _close(a, b):
-    """Whether two numbers differ by one digit, another, missing or too many, or by two swapped."""
-    if len(a) == len(b):
-        other = [i for i in range(len(a)) if a[i] != b[i]]
-        return len(other) == 1 or (len(other) == 2 and sorted(a) == sorted(b))
-    short, long = sorted((a, b), key=len)
-    return short in (long[:i] + long[i + 1 :] for i in range(len(long)))
 
 
 def _differ(name, own, score):

@@ -11,81 +11,49 @@ import os
 import time
 from concurrent.futures import as_completed
 from contextlib import suppress
-from itertools import chain, count
-from pathlib import Path
+from dataclasses import asdict
+from itertools import count
 
 import pandas as pd
+from pebble import ProcessPool
 
 from data.course import LABELS, SINE, sha256
 from lab.files import write_text
-from tools.grading import rules, score, submission
+from tools.grading import page, rules, score, submission
+from tools.grading.boards import Boards
+from tools.grading.similar import plagiarism
+from tools.grading.template import template_rule
 
+DESK = rules.ROOT / "tools" / "grading"
 TEMPLATE = rules.ROOT / "template" / "Lab6_template.ipynb"
 SECONDS, MEMORY = 20, 4 * 2**30  # for one hand-in
 EACH = 200  # hand-ins after which a process is replaced by a new one
 PAUSE = 2  # seconds between two writings of marks.csv in the course of a batch
 
 
-def add_options(parser):
-    """Add the options of the assistant's edition."""
-    from tools.grading.boards import RANKING_HELP
-
-    for name, metavar, text in (
-        ("--batch", "FOLDER", "grade each folder and each zip in it"),
-        ("--against", "FOLDER", "earlier hand-ins, for plagiarism"),
-        ("--template", "NOTEBOOK", "what was handed out; default: ours"),
-        ("--roster", "CSV", "student numbers, and when they handed in"),
-    ):
-        parser.add_argument(name, type=Path, metavar=metavar, help=text)
-    boards = "Kaggle's board of the sine data; given again, that of the activities"
-    parser.add_argument("--leaderboard", type=Path, action="append", metavar="CSV", help=boards)
-    parser.add_argument("--deadline", metavar="WHEN", help="such as 2024-12-20T23:59+08:00")
-    parser.add_argument("--ranking", metavar="RULE", help=RANKING_HELP)
-    parser.add_argument("--rerun", action="store_true", help="run notebooks again, in a sandbox")
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster for --rerun")
-
-
 class _Terms:
     """What every hand-in is held against, and a digest of that and of the program."""
 
     def __init__(self, args):
-        from tools.grading.boards import Boards
-
         boards = args.leaderboard or [], args.roster, args.deadline, args.ranking
         self.boards = Boards(*boards) if any(boards) else None
         self.truth = score.Truth(args.data_dir)
         self.template = (args.template or TEMPLATE).read_bytes()
         paths = [args.data_dir / SINE, args.data_dir / LABELS, *boards[0], args.roster]
-        paths += sorted(Path(__file__).parent.glob("*.*"))
+        paths += sorted(DESK.glob("*.*"))
         read = [path.read_bytes() for path in paths if path and path.is_file()]
-        self.digest = _digest(self.template, repr(boards).encode(), *read)
-
-    def card(self, hand_in):
-        from tools.grading.template import template_rule
-
-        card = score.score_card(hand_in, self.truth, boards=self.boards)
-        if submission.NOTEBOOK in hand_in.files:
-            notebook = hand_in.files[submission.NOTEBOOK]
-            card = _with_rules(card, template_rule(notebook, self.template))
-        return card | {"name": hand_in.name, "student": hand_in.student}
+        self.digest = sha256(repr((boards, self.template, read)).encode())
 
 
-def _digest(*contents):
-    return sha256("".join(map(sha256, contents)).encode())
-
-
-def _with_rules(card, *new):
-    """Return a card in which Rules have taken the place of those by the same names."""
-    lines = [score.Line(**line) for line in card["lines"]]
-    held = [rules.Rule(**rule) for rule in card["rules"]]
-    return card | score.with_rules(lines, [*held, *new])
+def _with_rule(card, rule):
+    """Return a card in which a Rule has taken the place of the one by its name."""
+    return card | score.with_rules(card["lines"], [*card["rules"], asdict(rule)])
 
 
 def _start(terms):
     """Set up a process of the pool."""
     global _terms
     _terms = terms
-    submission.as_python("")  # imports what it needs
     with suppress(ImportError):  # Windows has no such limits
         import resource
 
@@ -93,58 +61,36 @@ def _start(terms):
 
 
 def _grade(path, known):
-    """Return (digest, card, slim HandIn); no card if the digest is the known one."""
+    """Return the digest of a hand-in and its card; no card if the digest is the known one."""
     hand_in = submission.read(path)
-    said = repr((hand_in.name, hand_in.notes, hand_in.packing, hand_in.doubts)).encode()
-    files = sorted(hand_in.files.items())
-    digest = _digest(said, *chain(*((name.encode(), raw) for name, raw in files)))
-    return digest, None if digest == known else _terms.card(hand_in), _slim(hand_in)
+    digest = sha256((_terms.digest + repr(hand_in)).encode())
+    if digest == known:
+        return digest, None
+    card = score.score_card(hand_in, _terms.truth, boards=_terms.boards)
+    if submission.NOTEBOOK in hand_in.files:
+        notebook = hand_in.files[submission.NOTEBOOK]
+        card = _with_rule(card, template_rule(notebook, _terms.template))
+    return digest, card | {"name": hand_in.name, "student": hand_in.student}
 
 
-def _slim(hand_in):
-    """Return a hand-in without outputs and report, so that a class of them fits into memory."""
-    files = {name: raw for name, raw in hand_in.files.items() if name != submission.REPORT}
-    with suppress(submission.FormatError):
-        cells = submission.code_cells(files.pop(submission.NOTEBOOK, None))
-        plain = [{"cell_type": "code", "source": cell.source, "outputs": []} for cell in cells]
-        files[submission.NOTEBOOK] = json.dumps({"cells": plain}).encode()
-    return submission.HandIn(hand_in.name, hand_in.student, files)
-
-
-def graded(paths, terms, known):
-    """Yield (name, digest, card, slim HandIn) of each hand-in, as they are done.
-
-    Args:
-        paths: of folders and zips.
-        terms: _Terms.
-        known: {name: digest} of those whose card need not be made.
-    """
-    try:
-        from pebble import ProcessPool
-    except ImportError:
-        raise ValueError(
-            "desk: expected its libraries, found none; run pip install -r "
-            "tools/grading/requirements.txt"
-        ) from None
+def _graded(paths, terms, known):
+    """Yield (name, digest, card) of each hand-in; no card of those in `known`, {name: digest}."""
     spawn = multiprocessing.get_context("spawn")
     workers = min(os.cpu_count() or 1, len(paths))
     with ProcessPool(workers, EACH, _start, [terms], context=spawn) as pool:
         waiting = {
-            pool.schedule(_grade, args=[path, known.get(path.name)], timeout=SECONDS): path
+            pool.schedule(_grade, args=[path, known.get(path.name)], timeout=SECONDS): path.name
             for path in paths
         }
         for future in as_completed(list(waiting)):
-            name = waiting.pop(future).name
+            name = waiting.pop(future)
             try:
-                result = future.result()
-            except TimeoutError:
-                result = "", f"took longer than {SECONDS} seconds", None
+                yield name, *future.result()
             except Exception as error:  # whatever goes wrong with a hand-in is said in its row
-                result = "", str(error) or type(error).__name__, None
-            digest, card, slim = result
-            if type(card) is str:
-                card = {"name": name, "student": "", "error": card}
-            yield name, digest, card, slim
+                said = str(error) or type(error).__name__
+                if isinstance(error, TimeoutError):
+                    said = f"took longer than {SECONDS} seconds"
+                yield name, "", {"name": name, "student": "", "error": said}
 
 
 def single(args):
@@ -154,13 +100,13 @@ def single(args):
         ValueError: it cannot be graded.
     """
     terms = _Terms(args)
-    ((name, _, card, slim),) = graded([args.folder], terms, {})
+    ((name, _, card),) = _graded([args.folder], terms, {})
     if "error" in card:
         raise ValueError(f"{args.folder}: could not be graded: {card['error']}")
     cards = {name: card}
     if args.against:
-        _plagiarism(cards, [slim], args, terms)
-    for _ in _rerun(cards, [args.folder], args, terms):
+        _compare(cards, [args.folder], args, terms)
+    for _ in _rerun(cards, [args.folder], args):
         pass
     del cards[name]["name"], cards[name]["student"]
     return cards[name]
@@ -172,109 +118,98 @@ def batch(args):
     Raises:
         ValueError: there is none.
     """
-    paths = sorted(filter(_is_hand_in, args.batch.iterdir()))
+    paths = _hand_ins(args.batch)
     if not paths:
         raise ValueError(
             f"{args.batch}: expected a folder or a zip a hand-in, found none; give their parent"
         )
-    terms, marks, slims = _Terms(args), _Marks(args.batch), []
-    kept = {name: held for name, held in marks.held.items() if held["terms"] == terms.digest}
-    cards = {path.name: kept.get(path.name, {}).get("card") for path in paths}
-    known = {name: held["files"] for name, held in kept.items()}
-    again = {path for path in paths if "rerun" not in kept.get(path.name, ())}
-    for name, files, card, slim in graded(paths, terms, known):
-        slims += [slim] if slim else []
+    terms, marks = _Terms(args), _Marks(args.batch, [path.name for path in paths])
+    known = {name: entry["digest"] for name, entry in marks.entries.items()}
+    for name, digest, card in _graded(paths, terms, known):
         if card:
-            cards[name], known[name] = card, files
-            again.add(args.batch / name)
-            marks.note(name=name, files=files, terms=terms.digest, card=card)
-            marks.write(cards)
-    pairs = _plagiarism(cards, slims, args, terms)
-    path = marks.write(cards, pairs)
-    for name in _rerun(cards, again, args, terms):
-        card = cards[name]
-        marks.note(name=name, files=known[name], terms=terms.digest, card=card, rerun=True)
-        marks.write(cards)
-    path = marks.write(cards, pairs) if args.rerun else path
-    said = f"{path}: {len(paths)} hand-ins; for the eye {args.batch / 'marks.html'}"
-    loose = {path.name for path in args.batch.iterdir() if path.suffix in submission.MAX_BYTES}
-    loose -= {*cards, *(x.name for x in args.batch.glob("marks*.csv"))}
-    return said + "".join(f"\n{submission.quoted(name)} is in no folder" for name in sorted(loose))
+            marks.keep(name, digest, card)
+    cards = {name: entry["card"] for name, entry in marks.entries.items()}
+    pairs = _compare(cards, paths, args, terms)
+    again = [path for path in paths if not marks.entries[path.name]["rerun"]]
+    for name, rerun in _rerun(cards, again, args):
+        marks.keep(name, marks.entries[name]["digest"], cards[name], rerun)
+    page.write(args.batch / "marks.html", list(cards.values()), pairs)
+    path = marks.write(cards)
+    return f"{path}: {len(paths)} hand-ins; for the eye {args.batch / 'marks.html'}"
 
 
-def _is_hand_in(path):
-    packed = path.suffix.lower() in submission.ARCHIVES
-    return not submission.LEFT_OUT.fullmatch(path.name) and (path.is_dir() or packed)
+def _hand_ins(folder):
+    """Return the paths of the folders and archives in a folder."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if (path.is_dir() or path.suffix.lower() in submission.ARCHIVES)
+        and not submission.LEFT_OUT.fullmatch(path.name)
+    )
 
 
-def _plagiarism(cards, slims, args, terms):
-    """Put the rule into the cards; return the pairs of hand-ins that have something in common."""
-    from tools.grading.similar import plagiarism
-
-    old = []
-    for path in sorted(filter(_is_hand_in, args.against.iterdir())) if args.against else ():
+def _read(paths):
+    """Yield the HandIns that can be read."""
+    for path in paths:
         with suppress(submission.FormatError):
-            old.append(_slim(submission.read(path)))
-    slims.sort(key=lambda hand_in: hand_in.name)
-    found, pairs = plagiarism(slims, old, terms.template)
+            yield submission.read(path)
+
+
+def _compare(cards, paths, args, terms):
+    """Put plagiarism into the cards; return the pairs of hand-ins with something in common."""
+    hand_ins = _read(path for path in paths if "error" not in cards[path.name])
+    earlier = _read(_hand_ins(args.against) if args.against else ())
+    found, pairs = plagiarism(hand_ins, earlier, terms.template)
     for name, rule in found.items():
-        cards[name] = _with_rules(cards[name], rule)
+        cards[name] = _with_rule(cards[name], rule)
     return pairs
 
 
-def _rerun(cards, paths, args, terms):
-    """With --rerun, put into the cards what running the notebooks again shows; yield the names."""
+def _rerun(cards, paths, args):
+    """With --rerun, put into the cards what running again shows; yield (name, whether it ran)."""
     if not args.rerun:
         return
-    from tools.grading.rerun import rerun
+    from tools.grading.rerun import rerun  # needs Linux
 
-    hand_ins = (submission.read(x) for x in sorted(paths) if "error" not in cards[x.name])
-    for name, found, made in rerun(hand_ins, args.data_dir, args.scheduler):
-        card = cards[name]
-        again = score.score_card(submission.HandIn(name, "", made), terms.truth)["lines"]
-        for number in (4, 5):  # of a CSV that is at Kaggle alone
-            if card["lines"][number]["figure"] is None and again[number]["figure"] is not None:
-                again[number]["evidence"] += ", by the CSV of the rerun"
-                card["lines"][number] = again[number]
-        cheap = next(rule for rule in card["rules"] if rule["rule"] == "own code")
-        cards[name] = _with_rules(card, rules.worst(rules.Rule(**cheap), found))
-        yield name
+    hand_ins = _read(path for path in paths if "error" not in cards[path.name])
+    for name, found, _ in rerun(hand_ins, args.data_dir, args.scheduler):
+        cheap = next(rule for rule in cards[name]["rules"] if rule["rule"] == "own code")
+        cards[name] = _with_rule(cards[name], rules.worst(rules.Rule(**cheap), found))
+        yield name, found.verdict != "not checked"
 
 
 class _Marks:
     """marks.csv, and marks.jsonl: a line for each card that was made and each marks.csv written."""
 
-    def __init__(self, folder):
-        self.folder, self.held, self.ours, self.written = folder, {}, set(), 0
+    def __init__(self, folder, names):
+        self.folder, self.entries, self.ours, self.written = folder, {}, set(), 0
         self.path = folder / "marks.jsonl"
         for line in self.path.read_text("utf-8").splitlines() if self.path.exists() else ():
             with suppress(ValueError):  # the last line of a run that was killed
                 entry = json.loads(line)
                 self.ours.add(entry.get("marks"))
-                self.held |= {entry["name"]: entry} if "name" in entry else {}
+                if entry.get("name") in names:
+                    self.entries[entry["name"]] = entry
 
-    def note(self, **entry):
+    def keep(self, name, digest, card, rerun=False):
+        """Note a card; now and then, write the marks."""
+        self.entries[name] = {"name": name, "digest": digest, "card": card, "rerun": rerun}
+        self._note(self.entries[name])
+        if time.monotonic() - self.written > PAUSE:
+            self.write({name: entry["card"] for name, entry in self.entries.items()})
+
+    def _note(self, entry):
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
 
-    def write(self, cards, pairs=None):
-        """Write the marks of {name: card or None}; return where.
-
-        Without the pairs of `_plagiarism` this is for in between: without the page for the eye,
-        and not if it was just done.
-        """
-        from tools.grading import page
-
-        if pairs is not None:
-            page.write(self.folder / "marks.html", list(cards.values()), pairs)
-        elif time.monotonic() - self.written < PAUSE:
-            return None
+    def write(self, cards):
+        """Write {name: card} to the first marks.csv, marks-2.csv, ... that nobody edited."""
         names = (f"marks{f'-{n}' if n > 1 else ''}.csv" for n in count(1))
         paths = (self.folder / name for name in names)
         path = next(x for x in paths if not x.exists() or sha256(x.read_bytes()) in self.ours)
-        text = _as_csv([card for _, card in sorted(cards.items()) if card])
+        text = _as_csv([cards[name] for name in sorted(cards)])
         self.ours.add(sha256(text.encode()))
-        self.note(marks=sha256(text.encode()))  # before, so that a kill between is no edit
+        self._note({"marks": sha256(text.encode())})  # before, so that a kill between is no edit
         write_text(path, text)
         self.written = time.monotonic()
         return path
@@ -297,7 +232,7 @@ def _as_csv(cards):
             said += [r["evidence"] for r in card["rules"] if r["verdict"] in rules.VERDICTS[2:]]
         row["remarks"] = " | ".join(filter(None, dict.fromkeys(said)))
         rows.append({key: _harmless(cell) for key, cell in row.items()})
-    table = pd.DataFrame(rows, columns=max(rows, key=len, default=None))
+    table = pd.DataFrame(rows, columns=max(rows, key=len))
     return "\ufeff" + table.to_csv(index=False, lineterminator="\n")
 
 

@@ -3,8 +3,8 @@
 import re
 from collections import Counter
 from pathlib import Path
-from statistics import median
 
+import numpy as np
 from jinja2 import Environment
 
 from lab.files import write_text
@@ -15,7 +15,6 @@ NAMED = re.compile(  # what lab.mistakes.explain says
     r"the expected one|zero everywhere|the expected one cut)"
 )
 STEP = 10  # points of one bar
-TEMPLATE = Path(__file__).with_name("marks.html.jinja")
 
 
 def write(path, cards, pairs=()):
@@ -28,20 +27,20 @@ def write(path, cards, pairs=()):
     """
     graded = [card for card in cards if "error" not in card]
     points = [card["proposed"] for card in graded]
-    out_of = max((card["out_of"] for card in graded), default=100)
-    bins = Counter(min(int(p // STEP), (out_of - 1) // STEP) for p in points)
-    page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
-        TEMPLATE.read_text("utf-8")
-    )
+    said = ("; ".join(line["missing"] for line in card["lines"]) for card in graded)
+    named = ({a or b for a, b in NAMED.findall(text)} for text in said)
+    mistakes = Counter(name for names in named for name in sorted(names))
+    template = Path(__file__).with_name("marks.html.jinja").read_text("utf-8")
+    page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template)
     text = page.render(
         cards=sorted(cards, key=_gravity),
         graded=graded,
         pairs=pairs,
         rules=list(RULES),
-        bars=[bins[i] for i in range(-(-out_of // STEP))],
+        bars=np.histogram(points, np.arange(0, 101, STEP))[0].tolist(),
         step=STEP,
-        middle=median(points) if points else None,
-        mistakes=sorted(_mistakes(graded).items(), key=lambda found: (-found[1], found[0]))[:12],
+        middle=np.median(points) if points else None,
+        mistakes=mistakes.most_common(12),
         waiting=Counter(x["part"] for c in graded for x in c["lines"] if x["status"] == "open"),
         verdicts=Counter((r["rule"], r["verdict"]) for c in graded for r in c["rules"]),
         having=Counter(v for c in graded for v in {r["verdict"] for r in c["rules"]}),
@@ -53,9 +52,3 @@ def _gravity(card):
     """Sort what could not be graded first, then what is broken, then what is suspect, by name."""
     found = [VERDICTS.index(rule["verdict"]) for rule in card.get("rules", ())]
     return -max(found, default=len(VERDICTS)), card["name"]
-
-
-def _mistakes(cards):
-    """Return how many hand-ins have each mistake, by its name."""
-    said = ("; ".join(line["missing"] for line in card["lines"]) for card in cards)
-    return Counter(name for text in said for name in {a or b for a, b in NAMED.findall(text)})

@@ -6,18 +6,20 @@ system in memory, of limited size, and a report. A scheduler's workers need this
 path, and the data in the same folder.
 """
 
-import base64
 import errno
+import io
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
+from collections import namedtuple
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from threading import Event
@@ -29,39 +31,28 @@ import pyseccomp
 from data import course
 from data.record import RECORD, stand_ins
 from lab.expected import BOUND
-from tools.cells import NOTEBOOK
 from tools.continuation import exact_continuation, mape
 from tools.grading import submission
-from tools.grading.rules import rule
-from tools.grading.submission import ADVANCED, BASIC, GRADED, REPORT
+from tools.grading.rules import ROOT, rule
+from tools.grading.submission import ADVANCED, BASIC, GRADED, NOTEBOOK, REPORT
 
-ROOT = NOTEBOOK.parent
-GRACE = 20  # seconds to start a kernel, and to report
-WANTED = {name: int(submission.MAX_BYTES[Path(name).suffix]) for name in (GRADED, BASIC, ADVANCED)}
+# For one hand-in; "disk" are bytes of all its files, which are in memory, too.
+Limits = namedtuple("Limits", "seconds memory processes disk")
+LIMITS = Limits(seconds=3600, memory=4 * 10**9, processes=128, disk=256 * 10**6)
+READERS = {
+    GRADED: submission.read_graded,
+    BASIC: submission.read_basic,
+    ADVANCED: submission.read_advanced,
+}
+RAN, SAID = "ran.ipynb", "said.txt"  # the notebook with its outputs, and why there is none
+WANTED = {name: submission.MAX_BYTES[Path(name).suffix] for name in (*READERS, RAN)} | {SAID: 1e6}
 NEAR, ALIKE = 0.5, 0.75  # of two trainings: most change of the MAPE, least share of equal classes
-SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", sys.base_prefix, sys.prefix)
-PROJECT = ("lab", "data/*.py", *(f"{layer}.py" for layer in submission.LAYERS))
-SHOWN = ("outputs/results.json", "outputs/timings.json")  # by our own notebook
-ENVIRONMENT = {"PATH": f"{sys.prefix}/bin:/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}
-ENVIRONMENT |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-CLOSED = (  # system calls: memory that nobody counts, other rights, and what no notebook needs
-    *("shmget", "msgget", "memfd_create", "unshare", "setns", "ptrace", "add_key", "keyctl"),
-    *("bpf", "io_uring_setup", "userfaultfd", "perf_event_open"),
-)
+SANDBOX = json.loads(Path(__file__).with_name("sandbox.json").read_text("utf-8"))
+ENVIRONMENT = SANDBOX["environment"] | {"PATH": f"{sys.prefix}/bin:/usr/bin:/bin"}
 NEW_USER = 0x10000000  # clone's flag for a namespace in which a process has all rights
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What one hand-in may take: time, memory, processes, and bytes of files (in memory, too)."""
-
-    seconds: int = 3600
-    memory: int = 4 * 10**9
-    processes: int = 128
-    disk: int = 256 * 10**6
-
-
-def rerun(hand_ins, data_dir, scheduler=None, workers=None, limits=Limits()):
+def rerun(hand_ins, data_dir, scheduler=None, workers=None, limits=LIMITS):
     """Run each hand-in's notebook again; yield (name, Rule, what it made), as they finish.
 
     Args:
@@ -117,12 +108,12 @@ def _executor(scheduler, workers, limits):
         return
     room = psutil.virtual_memory().total // limits.memory
     workers = workers or max(1, min(os.cpu_count(), room))
-    executor, stop = ThreadPoolExecutor(workers), Event()
-    try:
-        yield executor, lambda: workers, stop
-    finally:  # also where somebody interrupts it
-        stop.set()
-        executor.shutdown(cancel_futures=True)
+    with ThreadPoolExecutor(workers) as executor:
+        stop = Event()
+        try:
+            yield executor, lambda: workers, stop
+        finally:  # also where somebody interrupts it
+            stop.set()
 
 
 def run_in_sandbox(files, data_dir, limits, stop=None):
@@ -131,74 +122,67 @@ def run_in_sandbox(files, data_dir, limits, stop=None):
     Raises:
         ValueError: it was not run, for no fault of the hand-in's; says what to do.
     """
-    if NOTEBOOK.name not in files:
-        raise ValueError(f"there is no {NOTEBOOK.name} to run")
+    if NOTEBOOK not in files:
+        raise ValueError(f"there is no {NOTEBOOK} to run")
+    if not shutil.which("bwrap", path=ENVIRONMENT["PATH"]):
+        raise ValueError("there is no bubblewrap: apt install bubblewrap")
     new = tempfile.TemporaryFile
-    with new() as closed, new() as given, new() as report:
-        _system_calls().export_bpf(closed)
-        bwrap = ["bwrap", "--seccomp", str(closed.fileno()), *_walls(data_dir, limits)]
-
-        def start(*command, **streams):
-            closed.seek(0)
-            streams |= {"env": ENVIRONMENT, "pass_fds": [closed.fileno()]}
-            return subprocess.Popen([*bwrap, *command], **streams)
-
-        try:
-            trial = start("true", stderr=subprocess.PIPE)
-        except FileNotFoundError:
-            raise ValueError("there is no bubblewrap: apt install bubblewrap") from None
-        _, problem = trial.communicate()
-        if trial.returncode:
-            raise ValueError(f"bubblewrap could not start: {problem.decode(errors='replace')}")
-        code = files.keys() - {REPORT, *WANTED}  # what came must not pass for what was made
-        code = {name: base64.b64encode(files[name]).decode() for name in code}
-        job = {"files": code, "wanted": WANTED, "seconds": limits.seconds}
-        given.write(json.dumps(job).encode())
+    with new() as refused, new() as given, new() as report:
+        _system_calls().export_bpf(refused)
+        with tarfile.open(fileobj=given, mode="w") as tar:
+            for name in files.keys() - {REPORT, *READERS}:  # what came is not what was made
+                entry = tarfile.TarInfo(name)
+                entry.size = len(files[name])
+                tar.addfile(entry, io.BytesIO(files[name]))
+        refused.seek(0)
         given.seek(0)
-        process = start(sys.executable, "/inside.py", stdin=given, stdout=report)
-        try:
-            broken = _watch(process, limits, stop)
-        finally:
-            process.kill()
-            process.wait()
-        if process.returncode < 0 and not broken:
-            raise ValueError("somebody killed the sandbox; run it again")
+        command = ["bwrap", "--seccomp", str(refused.fileno()), *_walls(data_dir, limits)]
+        command += ["sh", "/inside.sh", *" -o ".join(f"-name {name}" for name in WANTED).split()]
+        streams = {"stdin": given, "stdout": report, "stderr": subprocess.PIPE}
+        options = {"env": ENVIRONMENT, "pass_fds": [refused.fileno()]}
+        with subprocess.Popen(command, **streams, **options) as process:
+            try:
+                said = process.stderr.readline()
+                if said != b"started\n":
+                    said = (said + process.stderr.read()).decode(errors="replace")
+                    raise ValueError(f"the sandbox could not start: {said}")
+                broken = _watch(process, limits, stop)
+            finally:
+                process.kill()
         report.seek(0)
-        return ({}, [broken]) if broken else _read(report.read(2 * sum(WANTED.values())))
+        return ({}, [broken]) if broken else _read(report)
 
 
 def _walls(data_dir, limits):
     """Return the arguments for bubblewrap: what there is in the sandbox, and the limits there."""
-    cut = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--new-session"]
     bounds = {"as": limits.memory, "nproc": limits.processes, "fsize": limits.disk, "nofile": 256}
     inner = ["prlimit", *(f"--{name}={most}" for name, most in bounds.items())]
     if os.getuid():
-        cut += ["--unshare-user", "--uid", "1000", "--gid", "1000"]
+        rights = ["--unshare-user", "--uid", "1000", "--gid", "1000"]
     else:  # the kernel counts no process of root's, so it becomes a user that nobody is
-        cut += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        rights = ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
         user = random.randrange(60000, 65000)
         inner += ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
-    shown = {Path(path): path for path in SYSTEM if os.path.exists(path)}
-    shown[Path(__file__).with_name("inside.py")] = "/inside.py"
-    for pattern in (*PROJECT, *SHOWN):
+    shown = {Path(x): x for x in (*SANDBOX["system"], sys.base_prefix, sys.prefix)}
+    shown[Path(__file__).with_name("inside.sh")] = "/inside.sh"
+    for pattern in (*SANDBOX["project"], *(f"{layer}.py" for layer in submission.LAYERS)):
         shown |= {path: f"/project/{path.relative_to(ROOT)}" for path in ROOT.glob(pattern)}
-    shown |= {data_dir / name: f"/data/{name}" for name in course.FILES}
-    shown |= {path: f"/data/{RECORD}" for path in data_dir.glob(RECORD)}
+    shown |= {data_dir / name: f"/data/{name}" for name in (*course.FILES, RECORD)}
     built = ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", str(limits.disk)]
     built += ["--tmpfs", "/tmp"]
     for path, name in shown.items():
         for folder in reversed(Path(name).parents[:-1]):
             built += ["--dir", str(folder)]  # by itself, bubblewrap opens it to root only
-        built += ["--ro-bind", str(path), str(name)]
-    built += ["--remount-ro", "/dev", "--remount-ro", "/", "--die-with-parent"]
-    return [*cut, *built, "--", *inner]
+        built += ["--ro-bind-try", str(path), str(name)]
+    built += ["--remount-ro", "/dev", "--remount-ro", "/"]
+    return [*SANDBOX["walls"], *rights, *built, "--", *inner]
 
 
 def _system_calls():
-    """Return the kernel's filter of system calls; other than CLOSED ones are allowed."""
+    """Return the kernel's filter of system calls; all are allowed but a few."""
     calls = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
     refused = pyseccomp.ERRNO(errno.EPERM)
-    for name in CLOSED:
+    for name in SANDBOX["refused"]:
         calls.add_rule(refused, name)
     calls.add_rule(refused, "clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, NEW_USER, NEW_USER))
     calls.add_rule(pyseccomp.ERRNO(errno.ENOSYS), "clone3")  # its flags are out of sight: use clone
@@ -207,7 +191,7 @@ def _system_calls():
 
 def _watch(process, limits, stop):
     """Wait for a sandbox to end; return why it must end now, as a sentence, or ""."""
-    end = time.monotonic() + limits.seconds + GRACE
+    end = time.monotonic() + limits.seconds
     while process.poll() is None:
         memory = 0
         for one in psutil.Process(process.pid).children(recursive=True):
@@ -223,33 +207,39 @@ def _watch(process, limits, stop):
     return ""
 
 
-def _read(raw):
-    """Return what was made, and errors, as a report has them; it may hold anything."""
+def _read(report):
+    """Return what was made, and errors, from the tar that a sandbox left."""
+    found = {}
     try:
-        report = json.loads(raw)
-        made = {name: base64.b64decode(report["made"][name]) for name in WANTED}
-        errors = [ascii(str(error)).strip("'\"")[:200] for error in report["errors"]]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        with tarfile.open(fileobj=report, mode="r:") as tar:
+            for entry in sorted(filter(tarfile.TarInfo.isfile, tar), key=lambda x: x.mtime):
+                name = Path(entry.name).name
+                if entry.size <= WANTED.get(name, -1):
+                    found[name] = tar.extractfile(entry).read()  # at last, the newest of its name
+        errors = [
+            f"cell {i} ended in " + submission.quoted("{ename}: {evalue}".format_map(output))
+            for i, cell in enumerate(submission.code_cells(found.get(RAN)), 1)
+            for output in cell.outputs
+            if output["output_type"] == "error"
+        ]
+    except submission.FormatError:  # it did not come to its end
+        errors = [found.get(SAID, b"")[:200].decode("ascii", "replace")]
+    except Exception:  # a report may hold anything
         return {}, ["it ended without a report"]
-    return {name: content for name, content in made.items() if content}, errors
+    return {name: found[name] for name in READERS if name in found}, errors
 
 
 def _verdict(files, made, errors, answers):
     """Return the Rule on what was handed in, given what was made anew and the sine's answers."""
-    readers = {
-        GRADED: (submission.read_graded, _figures),
-        BASIC: (submission.read_basic, lambda old, new: _waves(old, new, answers)),
-        ADVANCED: (submission.read_advanced, _classes),
-    }
     fine, said = True, []
-    for name, (read, compare) in readers.items():
+    for name, read in READERS.items():
         try:
             new = read(made.get(name))
         except submission.FormatError as error:
             fine, said = False, [*said, str(error) if name in made else f"it made no {name}"]
             continue
         try:
-            same, how = compare(read(files.get(name)), new)
+            same, how = _compare(name, read(files.get(name)), new, answers)
         except submission.FormatError:
             same, how = True, "made, and nothing handed in to compare"
         fine, said = fine and same, [*said, f"{name} {how}"]
@@ -257,10 +247,20 @@ def _verdict(files, made, errors, answers):
     return rule("own code", "ok" if fine else "suspect", evidence)
 
 
-def _figures(old, new):
-    """Return whether two sets of the graded figures are the same, and a sentence on it."""
-    unlike = [check for check in old | new if not _same(old.get(check), new.get(check))]
-    return not unlike, "differs in " + submission.quoted(", ".join(unlike)) if unlike else "equal"
+def _compare(name, old, new, answers):
+    """Return whether what came is like what was made, and half a sentence on it."""
+    if name == GRADED:
+        unlike = [check for check in old | new if not _same(old.get(check), new.get(check))]
+        said = submission.quoted(", ".join(unlike))
+        return not unlike, f"differs in {said}" if unlike else "equal"
+    if np.allclose(old, new, rtol=1e-6):
+        return True, "equal"
+    if name == BASIC:
+        came, made = mape(old, answers), mape(new, answers)
+        near = abs(came - made) <= NEAR * max(came, made)
+        return near, f"{'close' if near else 'differs'}: MAPE {came:.3g} % came, {made:.3g} % made"
+    share = np.mean(old == new)
+    return share >= ALIKE, f"equal in {100 * share:.1f} % of the rows"
 
 
 def _same(a, b):
@@ -270,19 +270,4 @@ def _same(a, b):
         a, b = np.asarray(a, float), np.asarray(b, float)
     except (ValueError, TypeError):  # text, lists of uneven length, or a check that lacks
         return False
-    return a.shape == b.shape and np.allclose(a, b, rtol=0, atol=BOUND)
-
-
-def _waves(old, new, answers):
-    """Return whether two predictions of the sine are equal or about as good, and a sentence."""
-    if np.allclose(old, new, rtol=1e-6):
-        return True, "equal"
-    came, made = mape(old, answers), mape(new, answers)
-    near = abs(came - made) <= NEAR * max(came, made)
-    return near, f"{'close' if near else 'differs'}: MAPE {came:.3g} % came, {made:.3g} % made"
-
-
-def _classes(old, new):
-    """Return whether two predictions of the activities are much alike, and a sentence."""
-    share = np.mean(old == new)
-    return share >= ALIKE, "equal" if share == 1 else f"equal in {100 * share:.1f} % of the rows"
+    return a.shape == b.shape and np.allclose(a, b, rtol=0, atol=BOUND, equal_nan=True)

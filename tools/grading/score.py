@@ -29,39 +29,18 @@ from tools.grading.submission import ADVANCED, BASIC, FILES, GRADED, LAYERS, REP
 
 try:
     from tools.continuation import exact_continuation, mape
-    from tools.grading import desk, reference
+    from tools.grading import reference
 except ImportError:  # a student's edition
-    exact_continuation = reference = desk = None
+    exact_continuation = reference = None
 
 DATA = NOTEBOOK.parent / "data"
-CHECKS = {  # points of each check, in equal shares for the entries that a student computes
-    "RNN initialize_parameters": ("RNN_initialization", 3, ["Wx_shape", "Wh_shape", "bh_shape"]),
-    "RNN forward": ("RNN_forward", 12, ["Output"]),
-    "RNN backward": ("RNN_backward", 15, ["dL_dX", "dL_dWx", "dL_dWh", "dL_dbh"]),
-    "Model class": (
-        *("Model_class", 10),
-        ["AL", "dA_prev", "Wx of RNN", "Wh of RNN", "bh of RNN"],
-    ),
-}
-TASKS = {  # part, points there are, the truth's file, key in VALIDATION, figure, what it should be
-    "basic": ("Sine data", 20, course.SINE, "sine_mape", "MAPE {:.3g} %", "a MAPE of at most 14 %"),
-    "advanced": (
-        *("Activity, accuracy", 30, course.LABELS, "activity_accuracy"),
-        *("accuracy {:.4f}", "an accuracy of at least 0.75"),
-    ),
-}
-SINE = ((14, 20), (17, 10))  # MAPE in percent, at most; points
-ACTIVITY = ((0.75, 30), (0.70, 20), (0.65, 10))  # accuracy, at least; points
+CHECKS = rules.DATA["checks"]  # check, points in equal shares for the entries that are computed
+TASKS = rules.DATA["tasks"]  # "basic" and "advanced"; bounds with points, the best first
+SINE = TASKS["basic"]["points"]
 BOUND_32 = 1e-5  # of figures that were computed in float32, as a part of the largest
 PUBLIC = 0.6  # part of the test rows that decides the activity's points
-PLAUSIBLE = 0.1  # largest difference of a class's share that counts as chance
-OWN = "the notebook's own validation data"
+ABSENT = "no CSV here; it may be at Kaggle alone, whose board decides: --leaderboard"
 VALIDATION = "validation.json"  # what the notebook measured on real data held out
-ASSISTANT = (
-    "The assistant's card decides: it computes the entries for seed 42 anew and knows the answers."
-)
-COSTS = {"zero": "no points", "basic zero": "none for the basic part"}
-ELSEWHERE = ("Activity, ranking", "Report")  # decided by Kaggle's board and by the assistant
 
 
 @dataclass
@@ -92,24 +71,20 @@ class Truth:
         A simulated stand-in counts as absent: no one's answers fit data of our own invention.
         """
         name = path.name
-        self.lacking[name] = f"there is no {name} to score against"
-        if not path.is_file():
-            return None
-        raw = path.read_bytes()
         try:
+            if not path.is_file():
+                raise ValueError("there is none")
+            raw = path.read_bytes()
             entry = entry_of(read_records(path.parent), name, raw)
             self.origin[name] = f"{name} ({entry['from'] if entry else 'of unknown origin'})"
             if entry and entry["from"] == SIMULATED:
-                self.lacking[name] = f"{name} is a simulated stand-in; put the real file into data/"
-            elif answers_in is None:
-                self.lacking[name] = (
-                    f"the answers to {name} are known to the assistant's card alone"
-                )
-            else:
-                return answers_in(course.check_file(name, raw)).ravel()
+                raise ValueError("it is a simulated stand-in; put the real file into data/")
+            if not answers_in:
+                raise ValueError("its answers are known to the assistant's card alone")
+            return answers_in(course.check_file(name, raw)).ravel()
         except ValueError as error:
-            self.lacking[name] = f"there is nothing to score against: {error}"
-        return None
+            self.lacking[name] = f"cannot be held against {name}: {error}"
+            return None
 
 
 def _seed_1():
@@ -141,42 +116,39 @@ def score_card(hand_in, truth, validation=None, boards=None):
         own["basic"] = mape(answers, truth.sine)
     if classes is not None and truth.activity is not None:
         own["advanced"] = float(np.mean(classes == truth.activity))
-    board = (boards and boards.points(hand_in)) or {}
-    odd = _odd_shares(classes) if classes is not None else ""
-    ranking, report = ELSEWHERE
-    lines = [
-        *_graded_lines(held.get(GRADED), faults.get(GRADED), truth, cells or []),
-        _answers_line("basic", faults.get(BASIC), truth, own, board, validation or {}),
-        _answers_line("advanced", faults.get(ADVANCED), truth, own, board, validation or {}, odd),
-        Line(ranking, 0, 5, "decided on Kaggle's board, not here", status="open"),
-        Line(report, 0, 5, "one page; its text is for the assistant", status="open"),
-    ]
+    board = boards.points(hand_in) if boards else {}
+    lines = _graded_lines(held.get(GRADED), faults.get(GRADED), truth, cells or [])
+    for key, task in TASKS.items():
+        fault = faults.get(task["file"]) if task["file"] in hand_in.files else ABSENT
+        lines.append(_answers_line(key, fault, truth, own, board, validation or {}))
+    ranking = Line("Activity, ranking", 0, 5, "decided on Kaggle's board, not here", status="open")
     if "ranking" in board:
-        lines[-2] = Line(ranking, board["ranking"], 5, "by Kaggle's board")
+        ranking = Line("Activity, ranking", board["ranking"], 5, "by Kaggle's board")
+    report = Line("Report", 0, 5, "one page; its text is for the assistant", status="open")
     if REPORT in faults:
-        lines[-1] = Line(report, 0, 5, "", faults[REPORT])
+        report = Line("Report", 0, 5, "", faults[REPORT])
     checked = [
         *rules.of_files(hand_in, cells, faults, held.get(GRADED)),
         rules.own_code(cells or [], answers, truth.sine, own.get("advanced")),
         *(boards.rules(hand_in, own) if boards else ()),
     ]
-    return with_rules(lines, checked)
+    return with_rules(map(asdict, [*lines, ranking, report]), map(asdict, checked))
 
 
 def with_rules(lines, checked):
-    """Return the card of Lines and Rules; a rule of which there are two counts as the later."""
-    found = {rule.rule: rule for rule in checked}
-    every = [found.get(name) or rules.rule(name, "not checked") for name in rules.RULES]
-    broken = {rule.penalty for rule in every if rule.verdict == "broken"}
-    counted = lines[5:] if "basic zero" in broken else lines
-    proposed = 0 if "zero" in broken else sum(line.points for line in counted) - 5 * (5 in broken)
+    """Return the card of lines and rules, as in a card; of two by one name the later counts."""
+    lines, found = list(lines), {rule["rule"]: rule for rule in checked}
+    every = [found.get(name) or asdict(rules.rule(name, "not checked")) for name in rules.RULES]
+    broken = {rule["penalty"] for rule in every if rule["verdict"] == "broken"}
+    counted = [] if "zero" in broken else lines[5:] if "basic zero" in broken else lines
+    proposed = sum(line["points"] for line in counted) - 5 * (5 in broken)
     return {
-        "points": round(sum(line.points for line in lines), 2),
-        "out_of": sum(line.out_of for line in lines),
-        "open": sum(line.out_of for line in lines if line.status == "open"),
+        "points": round(sum(line["points"] for line in lines), 2),
+        "out_of": sum(line["out_of"] for line in lines),
+        "open": sum(line["out_of"] for line in lines if line["status"] == "open"),
         "proposed": round(max(proposed, 0), 2),
-        "lines": [asdict(line) for line in lines],
-        "rules": [asdict(rule) for rule in every],
+        "lines": lines,
+        "rules": every,
     }
 
 
@@ -202,14 +174,13 @@ def _graded_lines(figures, fault, truth, cells):
         _check_line(part, out_of, check, computed, figures.get(check, {}), truth.graded[check])
         for part, (check, out_of, computed) in CHECKS.items()
     ]
-    unknown = [submission.quoted(check) for check in figures if check not in truth.graded]
-    if unknown:
-        lines[0].missing += f"the file has checks of no meaning: {', '.join(unknown[:5])}"
-    if reference:
-        return lines
     printed = "\n".join(submission.outputs_of(cell)[0] for cell in cells)
-    agreeing = re.findall(r"^(\w+): all \d+ entries agree$", printed, re.MULTILINE)
-    return [_by_seed_1(line, agreeing) for line in lines]
+    for line in () if reference else lines:  # else the notebook's own check, for seed 1, decides
+        check, line.status = CHECKS[line.part][0], "estimate"
+        if not re.search(rf"^{check}: all \d+ entries agree$", printed, re.MULTILINE):
+            said = f'the notebook does not print "{check}: all ... entries agree"'
+            line.points, line.missing = 0, f"{line.missing}; {said}".removeprefix("; ")
+    return lines
 
 
 def _check_line(part, out_of, check, computed, figures, expected):
@@ -217,23 +188,17 @@ def _check_line(part, out_of, check, computed, figures, expected):
 
     Shapes, and inputs that are given, are compared too, but are no evidence of one's own work.
     """
-    absent = [key for key in expected if key not in figures]
-    unknown = [submission.quoted(key) for key in figures if key not in expected]
-    plain = {k: _plain(figures[k], expected[k]) for k in expected if k in figures}
+    plain = {key: _plain(figures[key], expected[key]) for key in expected if key in figures}
     faults = {key: _fault(value, expected[key]) for key, value in plain.items()}
-    wrong = [f"{key} {fault}" for key, fault in faults.items() if fault]
-    right = [key for key in computed if faults.get(key) == ""]
+    absent = [key for key in expected if key not in figures]
     said = [f"{check} has no {', '.join(absent)}"] if absent else []
-    said += [f"{check} has keys of no meaning: {', '.join(unknown[:5])}"] if unknown else []
-    if wrong and not absent and all(" is off by " in one for one in wrong):
-        wrong += explain(check, plain, expected, BOUND, mistakes())
-    verdict = f"equal the recomputed ones to {BOUND:.0e}" if reference else "have the right shape"
-    if reference and any(_single(plain[key]) for key in right):
-        verdict = f"equal the recomputed ones to {BOUND_32:.0e}: they are in float32"
-    evidence = f"{len(right)} of {len(computed)} entries {verdict}"
-    return Line(
-        part, out_of * len(right) / len(computed), out_of, evidence, "; ".join(said + wrong)
-    )
+    said += [f"{key} {fault}" for key, fault in faults.items() if fault]
+    if said and all(" is off by " in fault for fault in said):
+        said += explain(check, plain, expected, BOUND, mistakes())
+    right = sum(faults.get(key) == "" for key in computed)
+    verdict = "equal the recomputed ones" if reference else "have the right shape"
+    evidence = f"{right} of {len(computed)} entries {verdict}"
+    return Line(part, out_of * right / len(computed), out_of, evidence, "; ".join(said))
 
 
 @cache
@@ -247,75 +212,54 @@ def _plain(value, expected):
     try:
         if isinstance(expected, tuple):
             return tuple(np.ravel(value).tolist())
-        return np.asarray(value, None if isinstance(value, np.ndarray) else float)
+        return np.asarray(value, float)
     except (TypeError, ValueError, OverflowError):
-        return value
-
-
-def _single(value):
-    """Whether all numbers of an array are of float32, whatever its dtype is."""
-    with np.errstate(over="ignore"):
-        return isinstance(value, np.ndarray) and np.array_equal(value, value.astype(np.float32))
+        return None
 
 
 def _fault(value, expected):
     """Return what is wrong with an entry, an array or a shape; "" if nothing is."""
     if isinstance(expected, tuple):
         return "" if value == expected else f"is not {expected}"
-    if getattr(value, "shape", None) != expected.shape:
+    if value is None or value.shape != expected.shape:
         return f"is no array of shape {expected.shape}"
-    if not reference:
-        return ""
-    value = value.astype(float)
-    error = np.abs(value - expected).max()
-    if error <= BOUND or (_single(value) and difference(value, expected) <= BOUND_32):
-        return ""
-    return f"is off by {error:.1e}"  # NaN is never within the bound
+    with np.errstate(all="ignore"):
+        single = np.array_equal(value, value.astype(np.float32))  # whatever it is saved as
+        error = np.abs(value - expected).max()
+    right = error <= BOUND or (single and difference(value, expected) <= BOUND_32)
+    return "" if right or not reference else f"is off by {error:.1e}"  # NaN is never right
 
 
-def _by_seed_1(line, agreeing):
-    """Return a line whose points count only if the notebook's own check for seed 1 agrees."""
-    check, line.status = CHECKS[line.part][0], "estimate"
-    if check in agreeing:
-        line.evidence += "; those of seed 1 agree in the notebook"
-        return line
-    said = f'the notebook\'s output does not say "{check}: all ... entries agree"'
-    line.points, line.missing = 0, "; ".join(filter(None, (line.missing, said)))
-    return line
-
-
-def _answers_line(key, fault, truth, own, board, validation, odd=""):
+def _answers_line(key, fault, truth, own, board, validation):
     """Return the line of a CSV: by Kaggle's board, by the truth, or by figures of validation."""
-    part, out_of, file, validated, said, wanted = TASKS[key]
-    status = "measured"
+    task, status = TASKS[key], "measured"
+    part, best = task["part"], task["points"][0][1]
     if key in board:
         figure, data = board[key], "Kaggle's board"
-    elif fault and "found none" in fault:
-        fault = "no CSV here; it may be at Kaggle alone, whose board decides: --leaderboard"
-        return Line(part, 0, out_of, "", fault, "open")
     elif fault:
-        return Line(part, 0, out_of, "", fault)
+        return Line(part, 0, best, "", fault, "open" if fault is ABSENT else status)
     elif key in own:
-        figure, data = own[key], truth.origin[file]
+        figure, data = own[key], truth.origin[task["truth"]]
         low, high = public_range(figure, course.WINDOWS["test"])
         if key == "advanced" and points_for(key, low) < points_for(key, high):
             status = "estimate"
             data += f"; Kaggle decides by 60 % of the rows: {low:.4f} to {high:.4f} (95 %)"
-    elif validated in validation and not odd:
-        figure, data, status = validation[validated], OWN, "estimate"
+    elif task["validated"] in validation:
+        figure, data = validation[task["validated"]], "the notebook's own validation data"
+        status = "estimate"
     else:
-        return Line(part, 0, out_of, "format right", truth.lacking[file] + odd, "open")
+        return Line(part, 0, best, "format right", truth.lacking[task["truth"]], "open")
     points = points_for(key, figure)
-    missing = "" if points == out_of else f"expected {wanted}; train longer"
-    evidence = f"{said.format(figure)} on {data}"
-    return Line(part, points, out_of, evidence, missing, status, own.get(key, figure))
+    missing = "" if points == best else f"expected {task['wanted']}; train longer"
+    evidence = f"{task['said'].format(figure)} on {data}"
+    return Line(part, points, best, evidence, missing, status, own.get(key, figure))
 
 
 def points_for(key, figure):
     """Return the points for a MAPE in percent, "basic", or for an accuracy, "advanced"."""
-    if key == "basic":
-        return next((points for bound, points in SINE if figure <= bound), 0)
-    return next((points for bound, points in ACTIVITY if figure >= bound), 0)
+    sign = 1 if key == "basic" else -1
+    bounds = TASKS[key]["points"]
+    return next((points for bound, points in bounds if sign * figure <= sign * bound), 0)
 
 
 def public_range(accuracy, rows):
@@ -326,16 +270,6 @@ def public_range(accuracy, rows):
     """
     reach = 1.96 * (accuracy * (1 - accuracy) / (PUBLIC * rows) * (1 - PUBLIC)) ** 0.5
     return accuracy - reach, accuracy + reach
-
-
-def _odd_shares(classes):
-    """Return a half-sentence if the classes are not as often as they usually are, else ""."""
-    shares = np.bincount(classes, minlength=3) / len(classes)
-    usual = np.divide(course.LABEL_COUNTS, sum(course.LABEL_COUNTS))
-    if np.abs(shares - usual).max() <= PLAUSIBLE:
-        return ""
-    said = f"{shares.round(2).tolist()} where {usual.round(2).tolist()} are usual"
-    return f"; the classes in the file have the shares {said}"
 
 
 def complete(card):
@@ -355,18 +289,15 @@ def as_text(card):
         if line["missing"]:
             shown.append(f"{'':<40}{line['missing']}")
     shown.append(f"  {'Total':<26}{card['points']:>4g} / {card['out_of']:g}")
-    estimated = sum(x["points"] for x in card["lines"] if x["status"] == "estimate")
-    shown += [f"~ {estimated:g} of these points rest on an estimate."] if estimated else []
-    shown += [""] if reference else [ASSISTANT, ""]
+    if not reference:
+        shown.append("The assistant's card decides: it computes the entries for seed 42 anew.")
+    shown.append("~ an estimate   ? open\n")
     for rule in card["rules"]:
         shown.append(f"  {rule['rule']:<15}{rule['verdict']:<13}{rule['evidence']}".rstrip())
     shown.append(f"\nProposed: {card['proposed']:g} points; {card['open']:g} more are open")
-    for rule in card["rules"]:
-        if rule["verdict"] == "broken":
-            cost = COSTS.get(rule["penalty"], f"-{rule['penalty']}")
-            shown.append(f"Broken: {rule['rule']} ({cost})")
-    suspect = [rule["rule"] for rule in card["rules"] if rule["verdict"] == "suspect"]
-    shown += [f"Look at: {', '.join(suspect)}"] if suspect else []
+    for verdict, heading in (("broken", "Broken"), ("suspect", "Look at")):
+        found = [rule["rule"] for rule in card["rules"] if rule["verdict"] == verdict]
+        shown += [f"{heading}: {', '.join(found)}"] if found else []
     text = "\n".join(shown)
     return "".join(x if x.isprintable() or x == "\n" else "?" for x in text)
 
@@ -396,20 +327,37 @@ def main(argv):
     parser.add_argument("--data-dir", type=Path, default=DATA)
     parser.add_argument("--json", action="store_true", help="print the score card as JSON")
     parser.set_defaults(batch=None)
-    if desk:
-        desk.add_options(parser)
+    if reference:
+        _add_options(parser)
     args = parser.parse_args(argv)
     folder = args.batch or args.folder
     if not folder.exists():
         parser.error(f"{folder}: expected a folder of hand-in files, found none; check the path")
-    if args.batch:
-        print(desk.batch(args))
-        return 0
     if folder.resolve() == OUTPUTS.resolve():
         card = own_card(args.data_dir)
-    elif desk:
+    elif reference:
+        from tools.grading import desk  # whose libraries students need not install
+
+        if args.batch:
+            print(desk.batch(args))
+            return 0
         card = desk.single(args)
     else:
         card = score_card(submission.read(folder), Truth(args.data_dir))
     print(json.dumps(card, indent=1) if args.json else as_text(card))
     return 0 if complete(card) else 1
+
+
+def _add_options(parser):
+    from tools.grading.boards import RANKING_HELP
+
+    add, boards = parser.add_argument, "Kaggle's of the sine data; again, that of the activities"
+    add("--batch", type=Path, metavar="FOLDER", help="grade each folder and each zip in it")
+    add("--against", type=Path, metavar="FOLDER", help="earlier hand-ins, for plagiarism")
+    add("--template", type=Path, metavar="NOTEBOOK", help="what was handed out; default: ours")
+    add("--leaderboard", type=Path, action="append", metavar="CSV", help=boards)
+    add("--roster", type=Path, metavar="CSV", help="student numbers, and when they handed in")
+    add("--deadline", metavar="WHEN", help="such as 2024-12-20T23:59+08:00")
+    add("--ranking", metavar="RULE", help=RANKING_HELP)
+    add("--rerun", action="store_true", help="run notebooks again, in a sandbox")
+    add("--scheduler", metavar="ADDRESS", help="of a Dask cluster for --rerun")

@@ -1,7 +1,7 @@
 """What a student handed in: found by a tolerant search, read as a stranger's, never run.
 
 `read` finds the five files in a folder or a zip, under other names and in deeper folders too. Each
-of the readers takes a file's bytes and returns what the file holds, or raises FormatError with what
+of the readers takes a file's bytes and returns what the file holds. All raise FormatError with what
 was expected, what came and what to do. Foreign text is quoted and cut before it is repeated.
 """
 
@@ -16,6 +16,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
+from IPython.core.inputtransformer2 import TransformerManager
+from pypdf import PdfReader
 
 from data import course
 from tools.grading import safe_load
@@ -26,8 +28,8 @@ FILES = (NOTEBOOK, GRADED, REPORT, BASIC, ADVANCED)
 LAYERS = ("RNN", "Dense", "Activation", "Flatten", "Loss")
 WORDS = {BASIC: "basic", ADVANCED: "advanced"}  # in the name of what may stand for a missing file
 CODE = {".py", ".pyc", ".pyd", ".so"}  # what an import beside the notebook can find
-MAX_BYTES = {".ipynb": 50e6, ".npy": safe_load.MAX_BYTES, ".pdf": 20e6, ".csv": 1e6}
-MAX_BYTES |= {".py": 1e6, ".zip": 200e6}
+MAX_BYTES = {".ipynb": 50e6, ".npy": safe_load.MAX_BYTES, ".pdf": 20e6, ".csv": 1e6, ".zip": 200e6}
+MAX_BYTES |= dict.fromkeys(CODE, 1e6)
 ARCHIVES = {".zip", ".rar", ".7z", ".tar", ".gz", ".tgz"}
 LEFT_OUT = re.compile(r"\..*|__MACOSX|__pycache__|site-packages|node_modules")
 
@@ -50,43 +52,24 @@ class FormatError(ValueError):
     """A file is missing or is not in the course's format."""
 
 
-def read(path):
-    """Return the HandIn in a folder or a zip, a pathlib.Path; nothing is unpacked to disk.
+def _fault(name, expected, came, advice):
+    return FormatError(f"{name}: expected {expected}, got {came}; {advice}")
 
-    Raises:
-        FormatError: an archive of another kind, damaged or locked.
-    """
+
+def read(path):
+    """Return the HandIn in a folder or a zip, a pathlib.Path; nothing is unpacked to disk."""
     hand_in = HandIn(path.name, max(re.findall(r"\d{5,}", path.name), key=len, default=""))
     entries = dict(_entries(path, hand_in) if path.is_dir() else [(PurePosixPath(path.name), path)])
-    for name in [name for name in entries if name.suffix.lower() in ARCHIVES]:
-        hand_in.packing.append(f"handed in packed, as {quoted(name.name)}")
-        raw = _start_of(entries.pop(name), MAX_BYTES[".zip"])
-        try:
-            zipped = dict(_entries(zipfile.Path(io.BytesIO(raw)), hand_in))
-        except zipfile.BadZipFile:
-            raise FormatError(
-                f"{quoted(name.name)}: expected a folder or a zip, got another archive or a "
-                "damaged one; unpack it by hand"
-            ) from None
-        entries = zipped | entries
-    home = PurePosixPath()
-    for wanted in FILES:
-        ranks = {name: rank for name in entries if (rank := _rank(name, wanted))}
-        if not ranks:
-            continue
-        name, *others = sorted(ranks, key=ranks.get)
-        hand_in.files[wanted] = _start_of(entries[name], MAX_BYTES[name.suffix.lower()])
-        if name.name != wanted:
-            hand_in.notes.append(f"{quoted(name.name)} for {wanted}")
-        if len(name.parts) > 1 and not hand_in.packing:
-            hand_in.packing.append(f"{wanted} is in a folder of its own, {quoted(str(name))}")
-        if others and ranks[others[0]][0] < 3:
-            hand_in.doubts.append(f"{quoted(str(others[0]))} is there beside {quoted(str(name))}")
-        home = name.parent if wanted == NOTEBOOK else home
-    for name, entry in entries.items():
-        if name.suffix in CODE:
-            beside = name.relative_to(home) if name.is_relative_to(home) else name
-            hand_in.files[str(beside)] = _start_of(entry, MAX_BYTES[".py"])
+    packed = [name for name in entries if name.suffix.lower() in ARCHIVES]
+    try:
+        for name in packed:
+            hand_in.packing.append(f"handed in packed, as {quoted(name.name)}")
+            archive = io.BytesIO(_start_of(entries.pop(name), ".zip"))
+            entries = dict(_entries(zipfile.Path(archive), hand_in)) | entries
+        _take_files(hand_in, entries)
+    except Exception as error:  # a damaged or locked zip can fail in any way
+        wanted = "a folder or a zip to read" if packed else "files to read"
+        raise _fault(quoted(path.name), wanted, error, "unpack it by hand") from None
     return hand_in
 
 
@@ -94,141 +77,123 @@ def _entries(folder, hand_in, above=()):
     """Yield (path inside, what opens it) of each regular file in a folder, or in a zipfile.Path."""
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         inside = (*above, entry.name)
+        if LEFT_OUT.fullmatch(entry.name):
+            continue
         if isinstance(entry, Path) and entry.is_symlink():
             hand_in.doubts.append(f"{quoted(entry.name)} is a link and was not read")
-        elif entry.is_dir() and not LEFT_OUT.fullmatch(entry.name):
+        elif entry.is_dir():
             yield from _entries(entry, hand_in, inside)
-        elif entry.is_file() and not LEFT_OUT.fullmatch(entry.name):
+        elif entry.is_file():
             yield PurePosixPath(*inside), entry
 
 
-def _start_of(entry, limit):
-    """Return at most one byte more than the limit, by which a reader sees what is too large."""
-    try:
-        with entry.open("rb") as file:
-            return file.read(int(limit) + 1)
-    except Exception as error:  # a damaged or locked zip can fail in any way
-        raise FormatError(
-            f"{quoted(entry.name)}: expected a file to read, got: {error}; unpack it by hand"
-        ) from None
+def _start_of(entry, suffix):
+    with entry.open("rb") as file:  # one byte more shows a reader what is too large
+        return file.read(int(MAX_BYTES[suffix]) + 1)
+
+
+def _take_files(hand_in, entries):
+    """Take the course's files out of {path inside: what opens it}, and the code beside them."""
+    home = PurePosixPath()
+    for wanted in FILES:
+        ranks = {name: rank for name in entries if (rank := _rank(name, wanted))}
+        if not ranks:
+            continue
+        # Of files alike, the last name: "Lab6 (2).ipynb" came after "Lab6 (1).ipynb".
+        name, *others = sorted(sorted(ranks, reverse=True), key=ranks.get)
+        hand_in.files[wanted] = _start_of(entries[name], name.suffix.lower())
+        if name.name != wanted:
+            hand_in.notes.append(f"{quoted(name.name)} for {wanted}")
+        if len(name.parts) > 1 and not hand_in.packing:
+            hand_in.packing.append(f"{wanted} is in a folder of its own, {quoted(str(name))}")
+        if others and ranks[others[0]] < (4, 0):
+            hand_in.doubts.append(f"{quoted(str(others[0]))} is there beside {quoted(str(name))}")
+        home = name.parent if wanted == NOTEBOOK else home
+    for name, entry in entries.items():
+        if name.suffix in CODE:
+            beside = name.relative_to(home) if name.is_relative_to(home) else name
+            hand_in.files[str(beside)] = _start_of(entry, name.suffix)
 
 
 def _rank(path, wanted):
-    """Return a tuple, the lower the nearer a path is to the file `wanted`; None: another file."""
+    """Return a pair, the lower the nearer a path is to the file `wanted`; None: another file."""
     stem, suffix = wanted.split(".")
     plain = re.sub(r"[\W_]+", "", path.stem.lower())
-    nearness = [
-        path.name == wanted,
-        path.name.lower() == wanted.lower(),
-        stem.replace("_", "").lower() in plain,
-        WORDS.get(wanted, "") in plain,
-    ]
-    if path.suffix.lower() != f".{suffix}" or path.name in course.FILES or not any(nearness):
+    if path.suffix.lower() != f".{suffix}" or path.name in course.FILES:
         return None
-    again = re.search(r"\((\d+)\)$", path.stem)  # "Lab6 (2).ipynb" came after "Lab6 (1).ipynb"
-    return nearness.index(True), len(path.parts), -int(again[1]) if again else 0
+    nearness = [path.name == wanted, path.name.lower() == wanted.lower()]
+    nearness += [stem.replace("_", "").lower() in plain, WORDS.get(wanted, "") in plain]
+    return (1 + nearness.index(True), len(path.parts)) if any(nearness) else None
 
 
 def _checked(name, raw):
     """Return a file's bytes if it is there and not too large."""
     if raw is None:
-        raise FormatError(f"{name}: expected this file, found none; hand it in by this name")
+        raise _fault(name, "this file", "found none", "hand it in by this name")
     limit = MAX_BYTES[Path(name).suffix]
     if len(raw) > limit:
-        raise FormatError(
-            f"{name}: expected at most {limit / 1e6:g} MB, got more; clear what is no part of it"
-        )
+        raise _fault(name, f"at most {limit / 1e6:g} MB", "more", "clear what is no part of it")
     return raw
 
 
 def read_graded(raw):
-    """Return `Lab6_outputs.npy` as {check: {key: value}}, shape keys spelt with an underscore.
-
-    Raises:
-        FormatError: it is no np.save of a dictionary of dictionaries of arrays and shapes.
-    """
-    advice = "save the dictionary of the four checks once more with np.save"
+    """Return `Lab6_outputs.npy` as {check: {key: value}}, shape keys spelt with an underscore."""
+    raw = _checked(GRADED, raw)
     try:
-        checks = safe_load.load_dictionary(_checked(GRADED, raw))
-    except safe_load.UnsafeError as error:
-        raise FormatError(f"{GRADED}: {error}; {advice}") from None
-    for name, figures in checks.items():
-        if type(figures) is not dict:
-            raise FormatError(
-                f"{GRADED}: expected a dictionary in {quoted(name)}, got "
-                f"{type(figures).__name__}; {advice}"
-            )
-    return {
-        name: {key.replace(" shape", "_shape"): value for key, value in figures.items()}
-        for name, figures in checks.items()
-    }
+        checks = safe_load.load_dictionary(raw)
+        return {
+            name: {key.replace(" shape", "_shape"): value for key, value in figures.items()}
+            for name, figures in checks.items()
+        }
+    except (safe_load.UnsafeError, AttributeError) as error:
+        raise _fault(GRADED, "the four checks' dictionary", error, "write it by np.save") from None
 
 
 def read_basic(raw):
     """Return the answers (500,), floats in the order of Id 1..500."""
-    return _read_column(BASIC, raw, "answer", range(1, 501), np.isfinite, "a finite number")
+    return _read_column(BASIC, raw, "answer", range(1, 501))
 
 
 def read_advanced(raw):
     """Return the classes (2947,), 0, 1 or 2 in the order of Id 0..2946."""
-    classes = _read_column(
-        ADVANCED, raw, "Classes", range(2947), lambda x: np.isin(x, (0, 1, 2)), "0, 1 or 2"
-    )
-    return classes.astype(int)
+    return _read_column(ADVANCED, raw, "Classes", range(2947), (0, 1, 2)).astype(int)
 
 
-def _read_column(name, raw, column, ids, right, wanted):
+def _read_column(name, raw, column, ids, classes=()):
     raw = _checked(name, raw)
     try:
         table = pd.read_csv(io.BytesIO(raw), encoding="utf-8-sig")
     except (ValueError, OverflowError) as error:  # pandas' own errors are ValueErrors
-        said = quoted(str(error))
-        raise FormatError(f"{name}: expected a CSV in UTF-8, got: {said}; save it anew") from None
-    came = [str(title).strip() for title in table.columns]
-    if came != ["Id", column]:
-        raise FormatError(
-            f"{name}: expected the header Id,{column}, got {quoted(','.join(came))}; "
-            "write it with index=False"
-        )
+        raise _fault(name, "a CSV in UTF-8", quoted(str(error)), "save it anew") from None
+    header = ",".join(str(title).strip() for title in table.columns)
+    if header != f"Id,{column}":
+        raise _fault(name, f"the header Id,{column}", quoted(header), "write it so, no index")
     numbers = table.apply(pd.to_numeric, errors="coerce").to_numpy(float)
-    good = np.isin(numbers[:, 0], ids) & ~table.iloc[:, 0].duplicated() & right(numbers[:, 1])
+    good = np.isin(numbers[:, 0], ids) & ~table.iloc[:, 0].duplicated()
+    good &= np.isin(numbers[:, 1], classes) if classes else np.isfinite(numbers[:, 1])
     if not good.all():
         row = int(np.argmin(good))
-        raise FormatError(
-            f"{name}: line {row + 2}: expected an Id in {ids[0]}..{ids[-1]}, each once, and "
-            f"{wanted}, got {quoted(','.join(map(str, table.iloc[row])))}; correct it"
-        )
+        wanted = "0, 1 or 2" if classes else "a finite number"
+        expected = f"an Id in {ids[0]}..{ids[-1]}, each once, and {wanted}"
+        came = quoted(",".join(map(str, table.iloc[row])))
+        raise _fault(f"{name}: line {row + 2}", expected, came, "correct it")
     if len(table) != len(ids):
-        raise FormatError(
-            f"{name}: expected {len(ids)} rows, got {len(table)}; predict every test sample"
-        )
+        raise _fault(name, f"{len(ids)} rows", len(table), "predict every test sample")
     return numbers[np.argsort(numbers[:, 0]), 1]
 
 
 def count_pages(raw):
-    """Return the number of pages of the report, whose bytes are `raw`.
-
-    Raises:
-        FormatError: it is no readable PDF.
-    """
+    """Return the number of pages of the report, whose bytes are `raw`."""
     raw = _checked(REPORT, raw)
-    from pypdf import PdfReader  # here, for the experiments use the scorer's figures without it
-
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what it repairs is no one's concern
     try:
         return len(PdfReader(io.BytesIO(raw)).pages)
     except Exception as error:  # a damaged PDF can fail in any way
-        raise FormatError(
-            f"{REPORT}: expected a PDF, got {type(error).__name__} on reading; export it anew"
-        ) from None
+        raise _fault(REPORT, "a PDF", type(error).__name__, "export it anew") from None
 
 
 def code_cells(raw):
-    """Return the Cells of a notebook's code that are not empty.
-
-    Raises:
-        FormatError: it is missing or no notebook.
-    """
+    """Return the Cells of a notebook's code that are not empty."""
     raw = _checked(NOTEBOOK, raw)
     try:
         cells = [  # a source is one string or a list of lines
@@ -239,10 +204,8 @@ def code_cells(raw):
         for cell in cells:
             outputs_of(cell)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise FormatError(
-            f"{NOTEBOOK}: expected a notebook of format 4, got {type(error).__name__} on reading; "
-            "save it from Jupyter"
-        ) from None
+        kind = type(error).__name__
+        raise _fault(NOTEBOOK, "a notebook of format 4", kind, "save it from Jupyter") from None
     return [cell for cell in cells if cell.source.strip()]
 
 
@@ -257,13 +220,7 @@ def outputs_of(cell):
 
 
 def as_python(source):
-    """Return a cell with Jupyter's own commands as the Python calls that IPython makes of them.
-
-    Raises:
-        SyntaxError, ValueError, LookupError, RuntimeError: IPython can make nothing of it.
-    """
-    from IPython.core.inputtransformer2 import TransformerManager  # here, as pypdf above
-
+    """Return a cell with Jupyter's own commands as the Python calls that IPython makes of them."""
     return TransformerManager().transform_cell(source)
 
 

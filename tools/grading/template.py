@@ -1,20 +1,23 @@
 """What a notebook changes of the template outside the marks, cell by cell.
 
 Formatting, comments, magics, outputs and the folder of a file do not count, nor do cells tagged
-"parameters". Added and moved cells, and texts, are at most mentioned: they are a student's to make.
+"parameters". Added and moved cells, and texts, are a student's to make.
 """
 
 import ast
 import difflib
 import json
 import re
+import textwrap
+import warnings
+from functools import lru_cache
 
 from tools.grading.rules import rule
-from tools.grading.similar import PART, plain
+from tools.grading.similar import LONGEST, PART
 
 MARK = "between_the_marks"
-ALIKE, SHORT = 0.6, 200  # from here on two cells are one that was changed; characters
-LINES, MOST = 12, 500  # of a change that are shown; added cells that are looked at
+LINES = 12  # shown of a change
+LEFT_OUT = re.compile(r"^\s*[%!].*|^from lab\.checks import NotWritten$", re.M)
 
 
 def template_rule(notebook, template):
@@ -24,21 +27,13 @@ def template_rule(notebook, template):
         Rule "template": "ok", "suspect" with the changes, or "not checked"; never broken.
     """
     try:
-        (wanted, texts), (cells, own_texts) = map(_cells, (template, notebook))
+        wanted, cells = _cells(template), _cells(notebook)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return rule("template", "not checked", "there is no notebook to compare")
-    added = [cell for cell in cells if cell not in wanted][:MOST]
-    changes = []
-    for cell in wanted:
-        if cell not in cells:
-            close = _closest(cell, added)
-            changes.append(_changes(cell, close))
-            added = [other for other in added if other != close]
+    added = [cell for cell in cells if cell not in wanted]
+    changes = [_changes(cell, added) for cell in wanted if cell not in cells]
     changes = [change for change in changes if change]
     said = [f"{len(wanted) - len(changes)} of {len(wanted)} code cells as in the template"]
-    said += [f"{len(added)} more"] if added else []
-    new = sum(text not in own_texts for text in texts)
-    said += [f"{new} of {len(texts)} texts changed"] if new else []
     if 2 * len(changes) > len(wanted):
         said.append("if another template was handed out, give it with --template")
     else:
@@ -47,39 +42,40 @@ def template_rule(notebook, template):
 
 
 def _cells(raw):
-    """Return the code cells in one form, as far as the template fixes them, and the texts."""
-    codes, texts = [], []
-    for cell in json.loads(raw)["cells"]:
-        source = "".join(cell["source"])
-        if cell["cell_type"] != "code":
-            texts.append(" ".join(source.split()))
-        elif "parameters" not in cell.get("metadata", {}).get("tags", ()):
-            codes.append(_code(source))
-    return [code for code in codes if set(code.split()) - {MARK}], texts
+    """Return the code cells in one form, as far as the template fixes them."""
+    cells = [cell for cell in json.loads(raw)["cells"] if cell["cell_type"] == "code"]
+    fixed = [c for c in cells if "parameters" not in c.get("metadata", {}).get("tags", ())]
+    codes = [_code("".join(cell["source"])) for cell in fixed]
+    return [code for code in codes if set(code.split()) - {MARK}]
 
 
+@lru_cache(2000)  # a class has most of its cells in common
 def _code(source):
-    source = re.sub(r"^from lab\.checks import NotWritten$", "", source, flags=re.M)
-    return plain(PART.sub(lambda part: re.match(r"\s*", part[0])[0] + MARK, source), _cut_paths)
+    """Return code without comments, magics and formatting, MARK for what is between the marks."""
+    source = PART.sub(lambda part: re.match(r"\s*", part[0])[0] + MARK, source[:LONGEST])
+    source = textwrap.dedent(LEFT_OUT.sub("", source))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "\\m" in a string and the like
+            tree = ast.parse(source)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                node.value.value = ...  # a docstring, or a string that stands for a comment
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                node.value = re.split(r"[/\\]", node.value)[-1]  # a path without its folder
+        return ast.unparse(tree)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return source
 
 
-def _cut_paths(node):
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        node.value = re.split(r"[/\\]", node.value)[-1]
+def _changes(wanted, added):
+    """Return what became of a cell that is not as it was: its lines, and those in their place.
 
-
-def _closest(cell, added):
-    """Return which of the added cells was made from a template's cell, or ""."""
-    lines = set(cell.splitlines()) - {MARK}
-    for other in added:
-        if len(lines & set(other.splitlines())) >= ALIKE * len(lines):
-            return other
-    short = [other for other in added if len(cell) < SHORT > len(other)]
-    return next(iter(difflib.get_close_matches(cell, short, 1, ALIKE)), "")
-
-
-def _changes(wanted, own):
-    """Return the lines that are gone and those in their place; what is for the marks may go."""
+    What was added and has most of the words of the cell was made from it.
+    """
+    words = set(wanted.split())
+    own = max(["", *added], key=lambda cell: len(words & set(cell.split())))
+    own = own if 2 * len(words & set(own.split())) > len(words) else ""
     a, b, lines = wanted.splitlines(), own.splitlines(), []
     for kind, i, j, k, m in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         if kind != "equal" and {line.strip() for line in a[i:j]} != {MARK}:
