@@ -80,6 +80,8 @@ def test_exact_continuation_and_mape():
     with pytest.raises(ValueError, match="row 1"):
         exact_continuation(X)
     assert mape([[1.1], [-1.8]], [[1.0], [-2.0]]) == pytest.approx(10)
+    with pytest.raises(ValueError, match="expected shape"):
+        mape([1.0, 2.0], [[1.0], [2.0]])
 
 
 def test_each_wrong_entry_costs_its_share(work, card):
@@ -258,6 +260,9 @@ def test_what_is_not_read(work, tmp_path):
         (tmp_path / name).write_bytes(raw)
         with pytest.raises(FormatError, match=f"{name}.*unpack it by hand"):
             read(tmp_path / name)
+    work.files = {"//a.py": b"", "../b.py": b""}
+    work.zipped()
+    assert set(read(work.write(tmp_path)).files) == {"a.py"}
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,6 @@ from tools.grading.boards import Boards
 from tools.grading.similar import plagiarism
 from tools.grading.template import template_rule
 
-DESK = rules.ROOT / "tools" / "grading"
 TEMPLATE = rules.ROOT / "template" / "Lab6_template.ipynb"
 SECONDS, MEMORY = 20, 4 * 2**30  # for one hand-in
 EACH = 200  # hand-ins after which a process is replaced by a new one
@@ -40,7 +39,7 @@ class _Terms:
         self.truth = score.Truth(args.data_dir)
         self.template = (args.template or TEMPLATE).read_bytes()
         paths = [args.data_dir / SINE, args.data_dir / LABELS, *boards[0], args.roster]
-        paths += sorted(DESK.glob("*.*"))
+        paths += sorted(rules.ROOT.glob("tools/grading/*.*"))
         read = [path.read_bytes() for path in paths if path and path.is_file()]
         self.digest = sha256(repr((boards, self.template, read)).encode())
 
@@ -67,10 +66,8 @@ def _grade(path, known):
     if digest == known:
         return digest, None
     card = score.score_card(hand_in, _terms.truth, boards=_terms.boards)
-    if submission.NOTEBOOK in hand_in.files:
-        notebook = hand_in.files[submission.NOTEBOOK]
-        card = _with_rule(card, template_rule(notebook, _terms.template))
-    return digest, card | {"name": hand_in.name, "student": hand_in.student}
+    rule = template_rule(hand_in.files.get(submission.NOTEBOOK, b""), _terms.template)
+    return digest, _with_rule(card, rule) | {"name": hand_in.name, "student": hand_in.student}
 
 
 def _graded(paths, terms, known):
@@ -94,30 +91,20 @@ def _graded(paths, terms, known):
 
 
 def single(args):
-    """Return the card of one hand-in.
-
-    Raises:
-        ValueError: it cannot be graded.
-    """
+    """Return the card of one hand-in, or raise a ValueError that says why there is none."""
     terms = _Terms(args)
     ((name, _, card),) = _graded([args.folder], terms, {})
     if "error" in card:
         raise ValueError(f"{args.folder}: could not be graded: {card['error']}")
     cards = {name: card}
-    if args.against:
-        _compare(cards, [args.folder], args, terms)
-    for _ in _rerun(cards, [args.folder], args):
-        pass
+    _compare(cards, [args.folder], args, terms)
+    list(_rerun(cards, [args.folder], args))
     del cards[name]["name"], cards[name]["student"]
     return cards[name]
 
 
 def batch(args):
-    """Grade each hand-in in a folder; write marks.csv and marks.html; return a line on them.
-
-    Raises:
-        ValueError: there is none.
-    """
+    """Grade each hand-in in a folder; write marks.csv and marks.html; return a line on them."""
     paths = _hand_ins(args.batch)
     if not paths:
         raise ValueError(
@@ -140,12 +127,8 @@ def batch(args):
 
 def _hand_ins(folder):
     """Return the paths of the folders and archives in a folder."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if (path.is_dir() or path.suffix.lower() in submission.ARCHIVES)
-        and not submission.LEFT_OUT.fullmatch(path.name)
-    )
+    paths = sorted(x for x in folder.iterdir() if not submission.LEFT_OUT.fullmatch(x.name))
+    return [x for x in paths if x.is_dir() or x.suffix.lower() in submission.ARCHIVES]
 
 
 def _read(paths):

@@ -12,6 +12,7 @@ can be earned on this computer is earned and no rule is broken.
 import argparse
 import json
 import re
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -60,7 +61,7 @@ class Truth:
     """What every hand-in is held against, computed once; None and a reason where data lacks."""
 
     def __init__(self, data_dir):
-        self.graded = reference.graded(42) if reference else _seed_1()
+        self.graded = reference.graded(42) if reference else expected_seed1()
         self.origin, self.lacking = {}, {}  # by file name: where it came from; why it is no truth
         self.sine = self._answers(data_dir / course.SINE, exact_continuation)
         self.activity = self._answers(data_dir / course.LABELS, np.ravel)
@@ -85,14 +86,6 @@ class Truth:
         except ValueError as error:
             self.lacking[name] = f"cannot be held against {name}: {error}"
             return None
-
-
-def _seed_1():
-    """The expected figures for seed 1, of whose kind and shape those for seed 42 must be."""
-    return {
-        check: {k: tuple(v) if k.endswith("_shape") else np.array(v) for k, v in figures.items()}
-        for check, figures in expected_seed1().items()
-    }
 
 
 def score_card(hand_in, truth, validation=None, boards=None):
@@ -188,7 +181,8 @@ def _check_line(part, out_of, check, computed, figures, expected):
 
     Shapes, and inputs that are given, are compared too, but are no evidence of one's own work.
     """
-    plain = {key: _plain(figures[key], expected[key]) for key in expected if key in figures}
+    expected = {key: _plain(key, value) for key, value in expected.items()}
+    plain = {key: _plain(key, figures[key]) for key in expected if key in figures}
     faults = {key: _fault(value, expected[key]) for key, value in plain.items()}
     absent = [key for key in expected if key not in figures]
     said = [f"{check} has no {', '.join(absent)}"] if absent else []
@@ -207,20 +201,17 @@ def mistakes():
     return json.loads(Path(__file__).with_name("mistakes.json").read_text("utf-8"))
 
 
-def _plain(value, expected):
-    """Return an entry as the kind that is expected, a tuple or an array; lists will do for both."""
-    try:
-        if isinstance(expected, tuple):
-            return tuple(np.ravel(value).tolist())
-        return np.asarray(value, float)
-    except (TypeError, ValueError, OverflowError):
-        return None
+def _plain(key, value):
+    """Return an entry as a tuple or an array, for both of which lists will do; else None."""
+    with suppress(TypeError, ValueError, OverflowError):
+        array = np.asarray(value, float)
+        return tuple(array.ravel()) if key.endswith("_shape") else array
 
 
 def _fault(value, expected):
     """Return what is wrong with an entry, an array or a shape; "" if nothing is."""
     if isinstance(expected, tuple):
-        return "" if value == expected else f"is not {expected}"
+        return "" if value == expected else f"is not {tuple(map(int, expected))}"
     if value is None or value.shape != expected.shape:
         return f"is no array of shape {expected.shape}"
     with np.errstate(all="ignore"):
@@ -310,19 +301,14 @@ def own_hand_in():
 
 
 def own_card(data_dir=DATA):
-    """Return the project's own score card, where validation figures may stand in for the answers.
-
-    What a stranger's file says of itself is no evidence.
-    """
+    """Return one's own score card, where validation figures may stand in for the answers."""
     path = OUTPUTS / VALIDATION
     validation = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     return score_card(own_hand_in(), Truth(data_dir), validation)
 
 
 def main(argv):
-    parser = argparse.ArgumentParser(
-        prog="python -m tools score", description=__doc__.splitlines()[0]
-    )
+    parser = argparse.ArgumentParser("python -m tools score", description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=OUTPUTS, help="or a zip")
     parser.add_argument("--data-dir", type=Path, default=DATA)
     parser.add_argument("--json", action="store_true", help="print the score card as JSON")
@@ -336,8 +322,10 @@ def main(argv):
     if folder.resolve() == OUTPUTS.resolve():
         card = own_card(args.data_dir)
     elif reference:
-        from tools.grading import desk  # whose libraries students need not install
-
+        try:
+            from tools.grading import desk
+        except ImportError as error:  # students need not install its libraries
+            parser.error(f"{error}; run pip install -r tools/grading/requirements.txt")
         if args.batch:
             print(desk.batch(args))
             return 0

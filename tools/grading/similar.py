@@ -23,14 +23,15 @@ from tools.grading import reference, submission
 from tools.grading.rules import ROOT, rule
 from tools.grading.score import mistakes
 
-PART = re.compile(r"^[ \t]*#+ *START CODE HERE.*?\n(.*?)^[ \t]*#+ *END CODE HERE", re.S | re.M)
+MARKED = r"^[ \t]*#+ *START CODE HERE.*?\n(.*?)(?=^[ \t]*#+ *(?:START|END) CODE HERE)"
+PART = re.compile(MARKED, re.S | re.M)
 FUNCTION = re.compile(r"^(?=[ \t]*def )", re.M)
 EARLIER = {"Dense.py", "Activation.py", "Flatten.py", "Loss.py"}  # of other labs, graded there
 K = 40  # characters without names, about two lines: what is shorter is no passage
 LEAST = 160  # k-grams: a piece of 200 characters, or several; 6 solutions of their own had 123
 COMMON = 0.25  # what more hand-ins than this part have, and more than 10, is how everybody does it
 SAME_ANSWERS, OTHER_CLASSES = 50, 5  # equal ones at least, different ones at most
-LONGEST, SHOWN = 100_000, 4000  # characters read of a file, and shown of passages
+LONGEST, SHOWN = 100_000, 4000  # characters of a hand-in's code, and of its passages on the page
 
 # Names of two hand-ins, sentences on what they have in common, the passages of each as a text.
 Pair = namedtuple("Pair", "a b said passages")
@@ -96,9 +97,9 @@ def _read(reader, raw):
 def _parts(files, marks):
     """Return a student's own code: what is between the marks; where many are gone, all of it."""
     own = [name for name in files if name.endswith(".py") and name not in EARLIER]
-    sources = [files[name].decode("utf-8", "replace")[:LONGEST] for name in own]
+    sources = [files[name].decode("utf-8", "replace") for name in own]
     cells = _read(submission.code_cells, files.get(submission.NOTEBOOK)) or []
-    sources.append("\n".join(cell.source for cell in cells)[:LONGEST])
+    sources.append("\n".join(cell.source for cell in cells))
     parts = [part for source in sources for part in PART.findall(source)]
     if len(parts) >= marks:
         return parts
@@ -108,7 +109,7 @@ def _parts(files, marks):
 def _fingerprint(parts):
     """Return copydetect's fingerprint of code; a character of its own ends passages with a part."""
     source = "".join(f"{part}\n{chr(random.randrange(0xF0000, 0xFFFFE))}\n" for part in parts)
-    return CodeFingerprint("x.py", K, 1, fp=StringIO(source))
+    return CodeFingerprint("x.py", K, 1, fp=StringIO(source[:LONGEST]))
 
 
 def _in_common(a, b):

@@ -12,6 +12,7 @@ import re
 import zipfile
 from collections import namedtuple
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -59,36 +60,34 @@ def _fault(name, expected, came, advice):
 def read(path):
     """Return the HandIn in a folder or a zip, a pathlib.Path; nothing is unpacked to disk."""
     hand_in = HandIn(path.name, max(re.findall(r"\d{5,}", path.name), key=len, default=""))
-    entries = dict(_entries(path, hand_in) if path.is_dir() else [(PurePosixPath(path.name), path)])
-    packed = [name for name in entries if name.suffix.lower() in ARCHIVES]
+    paths = sorted(path.rglob("*")) if path.is_dir() else [path]  # not through links to folders
+    links = [x for x in paths if x.is_symlink()]
+    hand_in.doubts += [f"{quoted(link.name)} is a link and was not read" for link in links]
+    folder = path if path.is_dir() else path.parent
+    entries = {  # name inside: what opens it
+        PurePosixPath(x.relative_to(folder).as_posix()): partial(x.open, "rb")
+        for x in paths
+        if x.is_file() and x not in links
+    }
     try:
-        for name in packed:
+        for name in [name for name in entries if name.suffix.lower() in ARCHIVES]:
             hand_in.packing.append(f"handed in packed, as {quoted(name.name)}")
-            archive = io.BytesIO(_start_of(entries.pop(name), ".zip"))
-            entries = dict(_entries(zipfile.Path(archive), hand_in)) | entries
-        _take_files(hand_in, entries)
+            archive = zipfile.ZipFile(io.BytesIO(_start_of(entries.pop(name), ".zip")))
+            entries |= {
+                PurePosixPath(info.filename.lstrip("/")): partial(archive.open, info)
+                for info in archive.infolist()
+                if not info.is_dir()
+            }
+        kept = [name for name in entries if not any(map(LEFT_OUT.fullmatch, name.parts))]
+        _take_files(hand_in, {name: entries[name] for name in kept})
     except Exception as error:  # a damaged or locked zip can fail in any way
-        wanted = "a folder or a zip to read" if packed else "files to read"
+        wanted = "a folder or a zip to read"
         raise _fault(quoted(path.name), wanted, error, "unpack it by hand") from None
     return hand_in
 
 
-def _entries(folder, hand_in, above=()):
-    """Yield (path inside, what opens it) of each regular file in a folder, or in a zipfile.Path."""
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        inside = (*above, entry.name)
-        if LEFT_OUT.fullmatch(entry.name):
-            continue
-        if isinstance(entry, Path) and entry.is_symlink():
-            hand_in.doubts.append(f"{quoted(entry.name)} is a link and was not read")
-        elif entry.is_dir():
-            yield from _entries(entry, hand_in, inside)
-        elif entry.is_file():
-            yield PurePosixPath(*inside), entry
-
-
-def _start_of(entry, suffix):
-    with entry.open("rb") as file:  # one byte more shows a reader what is too large
+def _start_of(opening, suffix):
+    with opening() as file:  # one byte more shows a reader what is too large
         return file.read(int(MAX_BYTES[suffix]) + 1)
 
 
