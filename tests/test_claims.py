@@ -344,9 +344,9 @@ def test_answer_4_an_rnn_reads_the_end_of_a_wave():
         k: c.percentage_errors(c.own_scale(X) * model.predict(steps[:, -k:]), y).mean()
         for k in (11, 5, 1)
     }
-    assert "the MAPE is 0.0041 %, about sixty times as large as with all steps" in TEXT
+    assert "the MAPE is 0.0041 %, fifty to a hundred times as large as with all steps" in TEXT
     assert mape[5] == pytest.approx(0.0041, rel=0.1)
-    assert 40 < mape[5] / mape[11] < 80
+    assert 40 < mape[5] / mape[11] < 110
     assert mape[1] == pytest.approx(6, rel=0.1)
     rnn, fit = whole.layers[0], c.sine_steps(c.own_fit)
     far, near = rnn.forward(steps), rnn.forward(steps[:, -5:])
