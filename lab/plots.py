@@ -398,11 +398,11 @@ def initialisations(results):
 def long_gradients(explosion, truncated):
     """Gradients that explode, clipped or not, and gradients that are cut off after some steps."""
     fig, axes = plt.subplots(1, 3, figsize=(7.2, 2.9))
-    for layer, style in (("rnn", "-"), ("dense", ":")):
+    for layer, title, style in (("rnn", "RNN", "-"), ("dense", "Dense", ":")):
         for name, color in (("not clipped", VERMILION), ("clipped", GREEN)):
             lengths = explosion[f"rate 0.3, {name}"]["gradient_norm"][0][layer][:12]
             lengths = np.maximum(lengths, 1e-4)  # where it is 0, at the lower end
-            label = f"{layer.replace('rnn', 'RNN').replace('dense', 'Dense')}, {name}"
+            label = f"{title}, {name}"
             axes[0].semilogy(range(1, 1 + len(lengths)), lengths, style, color=color, label=label)
     axes[0].set(xlabel="update", ylabel="length of the gradient, rate 0.3", xticks=(1, 4, 8, 12))
     axes[0].legend(fontsize=7, loc="upper left")
@@ -469,9 +469,9 @@ def _band(ax, runs, color, style, label, first=1):
     ax.fill_between(x, runs.min(axis=0), runs.max(axis=0), color=color, alpha=0.15, lw=0)
 
 
-def _legend_above(fig, ax, ncols=None):
+def _legend_above(fig, ax):
     handles, labels = ax.get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside upper center", ncols=ncols or len(labels))
+    fig.legend(handles, labels, loc="outside upper center", ncols=len(labels))
 
 
 def _show(fig, name=None):

@@ -34,16 +34,11 @@ from lab.expected import BOUND
 from tools.continuation import exact_continuation, mape
 from tools.grading import submission
 from tools.grading.rules import ROOT, rule
-from tools.grading.submission import ADVANCED, BASIC, GRADED, NOTEBOOK, REPORT
+from tools.grading.submission import BASIC, GRADED, NOTEBOOK, READERS, REPORT
 
 # For one hand-in; "disk" are bytes of all its files, which are in memory, too.
 Limits = namedtuple("Limits", "seconds memory processes disk")
 LIMITS = Limits(seconds=3600, memory=4 * 10**9, processes=128, disk=256 * 10**6)
-READERS = {
-    GRADED: submission.read_graded,
-    BASIC: submission.read_basic,
-    ADVANCED: submission.read_advanced,
-}
 RAN, SAID = "ran.ipynb", "said.txt"  # the notebook with its outputs, and why there is none
 WANTED = {name: submission.MAX_BYTES[Path(name).suffix] for name in (*READERS, RAN)} | {SAID: 1e6}
 NEAR, ALIKE = 0.5, 0.75  # of two trainings: most change of the MAPE, least share of equal classes

@@ -151,13 +151,7 @@ def _one_page(raw):
         raise submission.FormatError(f"{REPORT}: expected one page, got {pages}; shorten it")
 
 
-READERS = {
-    NOTEBOOK.name: submission.code_cells,
-    GRADED: submission.read_graded,
-    REPORT: _one_page,
-    BASIC: submission.read_basic,
-    ADVANCED: submission.read_advanced,
-}
+READERS = {NOTEBOOK.name: submission.code_cells, REPORT: _one_page, **submission.READERS}
 
 
 def _graded_lines(figures, fault, truth, cells):
@@ -231,10 +225,11 @@ def _answers_line(key, fault, truth, own, board, validation):
         return Line(part, 0, best, "", fault, "open" if fault is ABSENT else status)
     elif key in own:
         figure, data = own[key], truth.origin[task["truth"]]
-        low, high = public_range(figure, course.WINDOWS["test"])
-        if key == "advanced" and points_for(key, low) < points_for(key, high):
-            status = "estimate"
-            data += f"; Kaggle decides by 60 % of the rows: {low:.4f} to {high:.4f} (95 %)"
+        if key == "advanced":
+            low, high = public_range(figure, course.WINDOWS["test"])
+            if points_for(key, low) < points_for(key, high):
+                status = "estimate"
+                data += f"; Kaggle decides by 60 % of the rows: {low:.4f} to {high:.4f} (95 %)"
     elif task["validated"] in validation:
         figure, data = validation[task["validated"]], "the notebook's own validation data"
         status = "estimate"

@@ -79,13 +79,9 @@ def _rule(name, pairs, others):
 
 def _work(hand_in, marks):
     """Return what is compared of a hand-in: code, answers, figures that nothing explains."""
-    readers = {
-        submission.BASIC: submission.read_basic,
-        submission.ADVANCED: submission.read_advanced,
-        submission.GRADED: submission.read_graded,
-    }
-    basic, classes, held = (_read(reader, hand_in.files.get(x)) for x, reader in readers.items())
-    code = _fingerprint(_parts(hand_in.files, marks))
+    files, readers = hand_in.files, submission.READERS
+    held, basic, classes = (_read(read, files.get(name)) for name, read in readers.items())
+    code = _fingerprint(_parts(files, marks))
     return _Work(hand_in.name, hand_in.student, code, basic, classes, _odd(held or {}))
 
 

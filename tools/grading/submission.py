@@ -158,6 +158,10 @@ def read_advanced(raw):
     return _read_column(ADVANCED, raw, "Classes", range(2947), (0, 1, 2)).astype(int)
 
 
+# Of what is held against the truth, or against another's; each takes a file's bytes.
+READERS = {GRADED: read_graded, BASIC: read_basic, ADVANCED: read_advanced}
+
+
 def _read_column(name, raw, column, ids, classes=()):
     raw = _checked(name, raw)
     try:
