@@ -6,8 +6,6 @@ softmax  e^Z_c / sum_k e^Z_k, whose gradient together with cross-entropy is A - 
 
 import numpy as np
 
-from lab.checks import check_array, check_option, check_ready
-
 
 def _sigmoid(Z):
     e = np.exp(-np.abs(Z))  # never above 1, so nothing overflows
@@ -23,7 +21,7 @@ FUNCTIONS = {  # name: (A from Z, the gradient at Z from dA and A)
     "sigmoid": (_sigmoid, lambda dA, A: dA * A * (1 - A)),
     "relu": (lambda Z: np.maximum(Z, 0), lambda dA, A: dA * (A > 0)),
     "softmax": (_softmax, None),
-    "linear": (np.copy, lambda dA, A: dA),
+    "linear": (np.copy, lambda dA, A: np.copy(dA)),
     "tanh": (np.tanh, lambda dA, A: dA * (1 - A**2)),
 }
 
@@ -40,55 +38,43 @@ class Activation:
     """
 
     def __init__(self, activation_function, loss_function):
-        self.activation_function = check_option(
-            "activation_function", activation_function, tuple(FUNCTIONS)
-        )
-        self.loss_function = loss_function
-        self._A = None
+        if activation_function not in FUNCTIONS:
+            raise ValueError(
+                f"activation_function: expected one of {', '.join(FUNCTIONS)}, got "
+                f"{activation_function!r}"
+            )
+        self.activation_function, self.loss_function = activation_function, loss_function
 
     def forward(self, Z):
-        """Apply the function.
-
-        Args:
-            Z: array (N, ...); (N, C) for softmax.
-
-        Returns:
-            A, array of Z's shape, and of its dtype if that is a floating one.
+        """Return A for Z, array (N, ...), for softmax (N, C); integers become float64.
 
         Raises:
-            ValueError: Z is empty, or for softmax not 2-D.
-            TypeError: Z does not hold numbers.
+            ValueError: Z for softmax is not 2-D.
         """
         Z = np.asarray(Z)
-        two = self.activation_function == "softmax" or Z.ndim == 2
-        Z = check_array("Z", Z, ("N", *(["C"] if two else ["..."] * (Z.ndim - 1))))
+        Z = Z if Z.dtype.kind == "f" else Z.astype(float)  # small integers would overflow
+        if self.activation_function == "softmax" and Z.ndim != 2:
+            raise ValueError(f"softmax: expected Z of shape (N, C), got {Z.shape}; flatten first")
         function, _ = FUNCTIONS[self.activation_function]
         self._A = function(Z)
-        return self._A.copy()  # whoever changes it must not change the derivative
+        return self._A.copy()  # a caller who changes it must not change the derivative
 
     def backward(self, dA=None, Y=None):
-        """Return the gradient at Z.
+        """Return the gradient at Z, array of A's shape.
 
-        Args:
-            dA: gradient at A, of A's shape; not used by softmax.
-            Y: one-hot labels (N, C); used by softmax only, which returns A - Y.
-
-        Returns:
-            Array of A's shape.
+        dA is the gradient at A; softmax uses the one-hot labels Y instead, and returns A - Y.
 
         Raises:
-            RuntimeError: no forward pass to go back through.
             ValueError: the gradient or the labels are missing or have another shape than A.
         """
-        A = self._A
-        check_ready(A is not None, "Activation.backward", "Activation.forward")
-        if self.activation_function == "softmax":
-            if Y is None:
-                raise ValueError(
-                    "Y: softmax expects one-hot labels, got None; pass backward(dA, Y)"
-                )
-            return A - check_array("Y", Y, A.shape)
-        if dA is None:
-            raise ValueError("dA: expected the gradient at A, got None; pass backward(dA)")
+        softmax = self.activation_function == "softmax"
+        name, given = ("Y", Y) if softmax else ("dA", dA)
+        if given is None or np.shape(given) != self._A.shape:
+            raise ValueError(
+                f"{self.activation_function}: expected {name} of shape {self._A.shape}, got "
+                f"{'None' if given is None else np.shape(given)}; call backward(dA, Y)"
+            )
+        if softmax:
+            return self._A - given
         _, derivative = FUNCTIONS[self.activation_function]
-        return derivative(check_array("dA", dA, A.shape), A)
+        return derivative(np.asarray(given), self._A)

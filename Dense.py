@@ -7,25 +7,17 @@ Symbols: N batch, n_x inputs, n_y outputs.
 
 import numpy as np
 
-from lab.checks import check_array, check_learning_rate, check_ready, check_seed, check_size
-
 
 class Dense:
-    """Layer with parameters W (n_x, n_y) and b (1, n_y), float64 as they are drawn.
+    """Layer with parameters W (n_x, n_y) and b (1, n_y), drawn in float64.
 
     Args:
         n_x, n_y: number of inputs and of outputs.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: a size that is not a positive integer, or an unusable seed.
     """
 
     def __init__(self, n_x, n_y, seed=1):
-        self.n_x = check_size("n_x", n_x)
-        self.n_y = check_size("n_y", n_y)
-        self.seed = check_seed(seed)
-        self.dW = self.db = self._A = None
+        self.n_x, self.n_y, self.seed = n_x, n_y, seed
         self.initialize_parameters()
 
     def initialize_parameters(self):
@@ -37,49 +29,37 @@ class Dense:
         self.parameters = {"W": np.ascontiguousarray(W), "b": np.zeros((1, self.n_y))}
 
     def forward(self, A):
-        """Return Z = A W + b.
-
-        Args:
-            A: array (N, n_x).
-
-        Returns:
-            Array (N, n_y).
+        """Return Z = A W + b, array (N, n_y), for A, array (N, n_x).
 
         Raises:
-            ValueError: A has another shape, or is empty.
-            TypeError: A does not hold numbers.
+            ValueError: A has another shape, or no rows.
         """
-        self._A = check_array("A", A, ("N", self.n_x))
-        return self._A @ self.parameters["W"] + self.parameters["b"]
+        A = np.array(A)  # a copy: the caller may change the array before backward
+        if A.ndim != 2 or A.shape[1] != self.n_x or len(A) == 0:
+            raise ValueError(
+                f"Dense({self.n_x}, {self.n_y}): expected rows of shape (N, {self.n_x}), got "
+                f"{A.shape}; reshape them, flatten sequences, or build the layer with another n_x"
+            )
+        self._A = A
+        return A @ self.parameters["W"] + self.parameters["b"]
 
     def backward(self, dZ):
-        """Store dW (n_x, n_y) and db (1, n_y), averaged over the batch; return dZ W^T.
+        """Store dW (n_x, n_y) and db (1, n_y), averaged over the batch; return dZ W^T, (N, n_x).
 
         Args:
             dZ: array (N, n_y), the gradient of each sample's loss at Z.
 
-        Returns:
-            Array (N, n_x).
-
         Raises:
-            RuntimeError: no forward pass to go back through.
             ValueError: dZ has another shape than Z.
         """
-        check_ready(self._A is not None, "Dense.backward", "Dense.forward")
-        N = len(self._A)
-        dZ = check_array("dZ", dZ, (N, self.n_y))
+        N, dZ = len(self._A), np.asarray(dZ)
+        if dZ.shape != (N, self.n_y):
+            raise ValueError(f"Dense: expected dZ of shape {(N, self.n_y)}, got {dZ.shape}")
         self.dW = self._A.T @ dZ / N
         self.db = dZ.sum(axis=0, keepdims=True) / N
         return dZ @ self.parameters["W"].T
 
     def update(self, learning_rate):
-        """Take one step of plain gradient descent, in place.
-
-        Raises:
-            ValueError: the learning rate is not a finite number > 0.
-            RuntimeError: there is no gradient yet.
-        """
-        check_learning_rate(learning_rate)
-        check_ready(self.dW is not None, "Dense.update", "Dense.backward")
+        """Take one step of plain gradient descent, in place."""
         self.parameters["W"] -= learning_rate * self.dW
         self.parameters["b"] -= learning_rate * self.db

@@ -1,4 +1,4 @@
-"""A recurrent layer: the same small network is applied at every timestep and hands itself a state.
+"""A recurrent layer: the same small network is applied at every timestep and passes on a state.
 
     h_t = tanh(a_t),   a_t = Wx x_t + Wh h_{t-1} + bh,   h_0 = 0,   t = 1 .. T     (Elman, 1990)
 
@@ -8,27 +8,17 @@ dh_t the gradient that arrives at h_t and delta_t the one at a_t,
     delta_t  = dh_t * (1 - h_t^2)            dWx = sum_t delta_t x_t^T
     dh_{t-1} = Wh^T delta_t                  dWh = sum_t delta_t h_{t-1}^T,   dbh = sum_t delta_t
 
-Arrays hold a sample a row. The row [h_{t-1}, x_t, 1] times [Wh, Wx, bh]^T is a_t: one product and
-one tanh a timestep; and one product of all deltas with all those rows is all three sums at once.
+Arrays have one sample per row. The row [h_{t-1}, x_t, 1] times [Wh, Wx, bh]^T is a_t, so a timestep
+is one product and one tanh; and one product of all deltas with all those rows is all three sums.
 
 Symbols: N batch, T timesteps, D input features, H hidden units.
 """
 
 import numpy as np
 
-from lab.checks import (
-    check_array,
-    check_finite,
-    check_learning_rate,
-    check_option,
-    check_ready,
-    check_seed,
-    check_size,
-)
-
 
 class RNN:
-    """Elman layer with weights Wx (H, D), Wh (H, H) and bh (H, 1), float64 as they are drawn.
+    """Elman layer with weights Wx (H, D), Wh (H, H) and bh (H, 1), drawn in float64.
 
     Args:
         input_size: D, features of one timestep.
@@ -40,33 +30,25 @@ class RNN:
         init: "course": 0.01 x standard normal. "orthogonal": see `initialize_parameters`.
 
     Raises:
-        ValueError: a size that is not a positive integer, an unknown option, or an unusable seed.
+        ValueError: an unknown option.
     """
 
-    def __init__(
-        self,
-        input_size,
-        rnn_units,
-        seed=1,
-        *,
-        return_sequences=False,
-        input_gradient="course",
-        init="course",
-    ):
-        self.input_size = check_size("input_size", input_size)
-        self.rnn_units = check_size("rnn_units", rnn_units)
-        self.seed = check_seed(seed)
-        self.return_sequences = check_option("return_sequences", return_sequences, (False, True))
-        self.input_gradient = check_option("input_gradient", input_gradient, ("course", "true"))
-        self.init = check_option("init", init, ("course", "orthogonal"))
-        self.dL_dWx = self.dL_dWh = self.dL_dbh = self._shape = None
+    def __init__(self, input_size, rnn_units, seed=1, *,
+                 return_sequences=False, input_gradient="course", init="course"):  # fmt: skip
+        if input_gradient not in ("course", "true") or init not in ("course", "orthogonal"):
+            raise ValueError(
+                'RNN: expected input_gradient "course" or "true" and init "course" or '
+                f'"orthogonal", got {input_gradient!r} and {init!r}'
+            )
+        self.input_size, self.rnn_units, self.seed, self.init = input_size, rnn_units, seed, init
+        self.return_sequences, self.input_gradient = return_sequences, input_gradient
         self.initialize_parameters()
 
     def initialize_parameters(self):
         """Draw Wx (H, D) and Wh (H, H) from `seed`; bh (H, 1) starts at zero.
 
-        "orthogonal" keeps the size of what is handed from step to step: Wh is a random orthogonal
-        matrix (Saxe et al., 2014) and Wx has variance 1 / D (LeCun et al., 1998).
+        "orthogonal" keeps the size of a state from step to step: Wh is a random orthogonal matrix
+        (Saxe et al., 2014), and Wx has variance 1 / D (LeCun et al., 1998).
         """
         D, H = self.input_size, self.rnn_units
         if self.init == "orthogonal":
@@ -89,24 +71,29 @@ class RNN:
             h_T, array (N, H), each entry in [-1, 1]; with return_sequences all h_t, (N, T, H).
 
         Raises:
-            ValueError, TypeError: X has another shape, is empty, or holds no finite real numbers.
+            ValueError: X has another shape, is empty, or is not finite.
         """
-        D, H = self.input_size, self.rnn_units
-        X = check_array("X", X, ("N", "T", D), self.Wh.dtype).astype(self.Wh.dtype, copy=False)
-        check_finite("X", X)
-        N, T, _ = self._shape = X.shape
+        D, H, dtype = self.input_size, self.rnn_units, self.Wh.dtype
+        X = np.asarray(X, dtype)
+        if X.ndim != 3 or X.shape[2] != D or X.size == 0:
+            raise ValueError(
+                f"RNN({D}, {H}): expected sequences of shape (N, T, {D}), got {X.shape}; reshape "
+                "them, or build the layer with another input_size"
+            )
+        if not np.isfinite(X).all():
+            raise ValueError("RNN: expected finite inputs, got NaN or infinity; clean the data")
+        N, T, _ = X.shape
         ### START CODE HERE ###
-        Z = np.empty((T + 1, N, H + D + 1), self.Wh.dtype)  # Z[t] = [h_t, x_{t+1}, 1]
-        Z[0, :, :H], Z[:T, :, H:-1], Z[:, :, -1] = 0, X.transpose(1, 0, 2), 1
-        h = Z[1:, :, :H]  # a view of Z; h[t] is the state after step t + 1, for arrays count from 0
+        Z = np.ones((T + 1, N, H + D + 1), dtype)  # Z[t] is the row [h_t, x_{t+1}, 1] per sample
+        Z[0, :, :H] = 0  # h_0
+        Z[:T, :, H:-1] = X.transpose(1, 0, 2)
+        h = Z[1:, :, :H]  # a view, so what is written to h is in Z
         W = np.hstack([self.Wh, self.Wx, self.bh]).T.copy()
-        a = np.empty((N, H), W.dtype)
-        for z_t, h_t in zip(Z, h):  # noqa: B905 - the last row of Z holds h_T alone
-            z_t.dot(W, a)
-            np.tanh(a, h_t)  # into Z, where the next step reads it
+        for t in range(T):
+            np.tanh(Z[t].dot(W), out=h[t])  # h_{t+1}, which the next step reads from Z
         self._Z = Z
-        return h.transpose(1, 0, 2).copy() if self.return_sequences else h[-1].copy()
         ### END CODE HERE ###
+        return h.transpose(1, 0, 2).copy() if self.return_sequences else h[-1].copy()
 
     def backward(self, dH):
         """Back-propagate through time; store dL_dWx, dL_dWh, dL_dbh (sums over t, means over N).
@@ -119,32 +106,33 @@ class RNN:
             with Wh, which never meets Wx. With "true" the gradient with respect to X, (N, T, D).
 
         Raises:
-            RuntimeError, ValueError: there was no forward pass; dH has not its result's shape.
+            ValueError: dH has not the shape of what forward returned.
         """
-        check_ready(self._shape is not None, "RNN.backward", "RNN.forward")
-        (N, T, D), H = self._shape, self.rnn_units
-        dH = check_array("dH", dH, (N, T, H) if self.return_sequences else (N, H), self.Wh.dtype)
+        Z, D, H = self._Z, self.input_size, self.rnn_units
+        T, N = len(Z) - 1, Z.shape[1]
+        dH, shape = np.asarray(dH, Z.dtype), (N, T, H) if self.return_sequences else (N, H)
+        if dH.shape != shape:
+            raise ValueError(
+                f"RNN.backward: expected dH of shape {shape}, as forward returned, got {dH.shape}"
+            )
         ### START CODE HERE ###
-        Z, h = self._Z, self._Z[1:, :, :H]
-        delta = 1 - h * h
-        dh = np.zeros((N, H), Z.dtype) if self.return_sequences else dH.astype(Z.dtype, order="C")
-        for t, d in zip(reversed(range(T)), delta[::-1], strict=True):
-            if self.return_sequences:  # each state has a gradient from above, too
-                dh += dH[:, t]
-            d *= dh  # delta_t
-            d.dot(self.Wh, dh)  # dh_{t-1} = Wh^T delta_t, a sample a row
+        delta = 1 - Z[1:, :, :H] ** 2
+        dh = np.zeros((N, H), Z.dtype) if self.return_sequences else dH
+        for t in reversed(range(T)):
+            if self.return_sequences:
+                dh += dH[:, t]  # each state also has a gradient from above
+            delta[t] *= dh  # delta_t = dh_t (1 - h_t^2)
+            dh = delta[t].dot(self.Wh)  # dh_{t-1}
         rows = delta.reshape(T * N, H)
         dW = rows.T @ Z[:T].reshape(T * N, H + D + 1) / N
         self.dL_dWh, self.dL_dWx, self.dL_dbh = dW[:, :H], dW[:, H:-1], dW[:, -1:]
-        if self.input_gradient == "true":
-            return (rows @ self.Wx).reshape(T, N, D).transpose(1, 0, 2)
-        return dh
         ### END CODE HERE ###
+        if self.input_gradient == "true":
+            return (rows @ self.Wx).reshape(T, N, D).transpose(1, 0, 2)  # dx_t = Wx^T delta_t
+        return dh
 
     def update(self, learning_rate):
-        """Take one step of plain gradient descent, in place; raises as `Dense.update` does."""
-        check_learning_rate(learning_rate)
-        check_ready(self.dL_dWx is not None, "RNN.update", "RNN.backward")
+        """Take one step of plain gradient descent, in place."""
         self.Wx -= learning_rate * self.dL_dWx
         self.Wh -= learning_rate * self.dL_dWh
         self.bh -= learning_rate * self.dL_dbh
