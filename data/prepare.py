@@ -1,187 +1,358 @@
-"""Fill a folder with the lab's data and check it; where all is there, only check.
+"""Bring the lab's data: what is missing is fetched or, without a network, simulated.
 
-Sources, in this order: a folder that is named, the files already here, the course's own folders
-beside this one, the UCI HAR archive (activity task only), and for a machine without network a
-simulator. See README.md beside this file.
+    %run data/prepare.py                     from the notebook; also: python data/prepare.py
+    python -m tools data --from ~/Downloads  takes the course's files from there
+
+Real files are in data/, or in the course's own folders Sinewave/ and Activity data/. Simulated ones
+are in data/simulated/ and nowhere else, so a path tells what is real. No file of yours is replaced.
 """
 
-import json
-import tempfile
-from contextlib import ExitStack
-from functools import partial
+import io
+import os
+import re
+import urllib.request
+import zipfile
+from http.client import HTTPException
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.lib.stride_tricks import sliding_window_view
 
-from data.course import ACTIVITY, FILES, LABELS, SINE, check_file, npy_bytes
-from data.record import (
-    RECORD,
-    SIMULATED,
-    entry_of,
-    is_stand_in,
-    new_entry,
-    read_records,
-    source_line,
+ROOT = Path(__file__).resolve().parent.parent
+SINE, ACTIVITY = ("X_test.csv",), ("X_train.npy", "y_train.npy", "X_test.npy")
+LABELS = "y_test.npy"  # of the test windows; only for whoever scores, and only when asked for
+FOLDERS = {"Sinewave": SINE, "Activity data": ACTIVITY}  # the course's own, beside the notebook
+SHAPES = {"X_test.csv": (500, 99), "X_train.npy": (7352, 128, 6), "X_test.npy": (2947, 128, 6)}
+SHAPES |= {"y_train.npy": (7352, 1), LABELS: (2947, 1)}
+URL = (
+    "https://archive.ics.uci.edu/static/public/240/human+activity+recognition+using+smartphones.zip"
 )
-from data.simulate import simulate_activity, sine_waves
-from data.uci import UCI, URL, download, read_archive
-from lab.files import replacing
+SIGNALS = [f"body_{sensor}_{axis}" for sensor in ("acc", "gyro") for axis in "xyz"]
+UCI = [f"{name}_{part}.txt" for part in ("train", "test") for name in (*SIGNALS, "y")]
+CHANNELS = [f"{sensor} {axis}" for sensor in ("acceleration", "rotation") for axis in "xyz"]
+SPREAD = np.array([0.195, 0.123, 0.107, 0.407, 0.382, 0.256])  # of each channel, in g and rad/s
+# Of the course's files, `weighted_sums`: any change of a value or of the order moves them. Copies
+# may differ in the seventh digit.
+SUMS = {
+    "X_test.csv": [-218.726768280],
+    "X_train.npy": [73.57240, -81.87830, -14.96082, -175.86864, -442.98119, -273.65300],
+    "y_train.npy": [-53.863323709],
+    "X_test.npy": [41.96367, -12.35956, -26.27021, -102.09968, -92.04548, 104.84708],
+}
 
-HERE = Path(__file__).resolve().parent
-OWN = "Kaggle or own files"  # and the name of their folder
-SETS = {"Sinewave": (SINE,), "Activity data": ACTIVITY}  # by the course's name of their folder
-SEED = 6
 
-
-def prepare(folder, source=None, *, force=False, simulate=False, url=URL):
-    """Fill `folder` with the files of both tasks and SOURCE.json, and check all of them.
-
-    What is neither in `source` nor in `folder`, or there only simulated, is looked for beside
-    `folder`, in the course's folders "Activity data" and "Sinewave"; then it is fetched or made.
-
-    Args:
-        folder: where the files go; made if missing.
-        source: folder to take files from, e.g. a Kaggle download; they are in it, or in those two
-            folders in it.
-        force: replace files: by those of `source` if given, else all by newly found ones.
-        simulate: simulate what is missing, without trying the network.
-        url: address of the UCI HAR archive.
-
-    Returns:
-        One line on where the files came from.
+def read_file(name, raw):
+    """Return the array in the bytes of the data file `name`; numbers, float or int.
 
     Raises:
-        ValueError: a file is not what the course describes; nothing was written.
-        FileNotFoundError: `source` holds none of the files.
-        FileExistsError: a file would be overwritten without `force`.
+        ValueError: it is not what the course describes: damaged, another shape, NaN, other labels.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    offered = dict.fromkeys(SETS, (None, {}))
-    if source is not None:
-        offered = {place: _find(SETS[place], source, Path(source, place)) for place in SETS}
-        if not any(files for _, files in offered.values()):
-            raise FileNotFoundError(
-                f"--from {source}: expected some of {', '.join(FILES)}, got none of them; name "
-                f"the folder that holds them, or holds the folders {' and '.join(SETS)}"
-            )
-    if simulate:
-        make_activity = partial(_simulate_activity, "as asked for")
-    else:
-        make_activity = partial(_fetch_activity, folder, url)
-    chosen = {}
-    for place, make in (("Sinewave", _simulate_sine), ("Activity data", make_activity)):
-        renew = force and (source is None or offered[place][1])
-        chosen = _choose(folder, place, *offered[place], make, renew, force) | chosen
-    _write(folder, chosen)
-    return source_line(folder)
-
-
-def _find(names, *folders):
-    """The first of `folders` that holds some of the files `names`, and {name: bytes} of these."""
-    for folder in map(Path, folders):
-        files = {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
-        if files:
-            break
-    return folder, files
-
-
-def _choose(folder, place, where, given, make, renew, force):
-    """Return {name: (bytes, entry)} of one set: as `given`, as in `folder`, beside, or by `make`.
-
-    where: the folder of what is given. renew: what is in `folder` does not count.
-    """
-    names, records, (_, here) = SETS[place], read_records(folder), _find(SETS[place], folder)
-    own = {name: raw for name, raw in here.items() if not is_stand_in(records, name, raw)}
-    if not renew:
-        _check_present(folder, here, records)
-    if not given and (renew or _missing(names, own)):
-        where, given = _find(names, folder.parent / place)
-    if given and _missing(names, given):
-        raise ValueError(
-            f"{where}: expected one whole set, got {', '.join(given)} without "
-            f"{', '.join(_missing(names, given))}; put all or none of them there"
-        )
-    if not given and (renew or _missing(names, here)):
-        files, origin = make()
-        entries = {}
-    else:
-        where, files = (where, given) if given else (folder, here)
-        origin = f"{OWN}: {where.resolve().name}"
-        entries = read_records(where)  # what is simulated there is simulated here
-    if all(here.get(name) == files[name] for name in names if name != LABELS):
-        files, entries = here | files, records  # the same data: labels and entries stay
-    differing = [name for name in own if own[name] != files.get(name)]
-    if differing and not force:
-        raise FileExistsError(
-            f"{', '.join(differing)}: expected none in {folder}, or the same as of the "
-            f"source ({origin}), got others; they are kept unless you add --force"
-        )
-    chosen = {}
-    for name, raw in files.items():
-        array = check_file(name, raw)
-        entry = entry_of(entries, name, raw) or new_entry(name, raw, array, origin)
-        chosen[name] = raw, entry
-    return chosen
-
-
-def _missing(names, files):
-    return [name for name in names if name not in files and name != LABELS]
-
-
-def _check_present(folder, here, records):
-    """Check each file, and that not just some of a recorded set were changed since."""
-    for name, raw in here.items():
-        check_file(name, raw)
-    recorded = [name for name in here if name in records]
-    changed = [name for name in recorded if entry_of(records, name, here[name]) is None]
-    if 0 < len(changed) < len(recorded):
-        raise ValueError(
-            f"{', '.join(changed)}: expected the set of files in {folder} that {RECORD} "
-            f"records ({records[recorded[0]]['from']}), got others beside some of that set; "
-            "remove those that do not belong, or replace all with --force"
-        )
-
-
-def _fetch_activity(folder, url):
-    """The activity files from UCI, or simulated where the transfer fails; wrong content raises."""
-    from requests.exceptions import RequestException  # pooch's engine; late as in `download`
-
     try:
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".tmp-") as temporary:
-            raw = download(url, temporary)
-    except RequestException as error:
-        return _simulate_activity(f"no download of the {UCI} ({type(error).__name__})")
-    return read_archive(raw), UCI
+        if name == "X_test.csv":
+            table = pd.read_csv(io.BytesIO(raw))
+            array = table.drop(columns="Id", errors="ignore").to_numpy(float)
+        else:
+            file = io.BytesIO(raw)
+            array = np.lib.format.read_array(file, allow_pickle=False)
+            if file.read(1):
+                raise ValueError("more behind the array")
+    except Exception as error:  # a damaged file ends in errors of many kinds
+        raise ValueError(f"{name}: expected a whole file of numbers, got {error}") from error
+    if array.shape != SHAPES[name] or array.dtype.kind not in "iuf":
+        raise ValueError(
+            f"{name}: expected numbers of shape {SHAPES[name]}, got {array.dtype} {array.shape}; "
+            "take the course's file"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: expected finite numbers, got NaN or infinity; get it anew")
+    if name.startswith("y") and not np.isin(array, (0, 1, 2)).all():
+        raise ValueError(f"{name}: expected labels 0, 1, 2, got {np.unique(array)[:9]}")
+    return array
 
 
-def _simulate_activity(reason):
-    print(
-        f"\n*** SIMULATED DATA: {reason}, so the activity files are simulated. They are NOT the "
-        "course's data, and accuracy on them says nothing about people. For the real ones run "
-        "python -m tools data --force when online, or --from DIR with Kaggle's files. ***\n"
-    )
-    arrays = simulate_activity(np.random.default_rng(SEED))
-    return dict(zip(ACTIVITY, map(npy_bytes, arrays), strict=True)), SIMULATED
+def weighted_sums(array):
+    """Return the sum of each channel, or of all numbers, weighted by sin(k^2) at place k."""
+    rows = array.reshape(-1, 6 if array.ndim == 3 else 1).astype(float)
+    return np.sin(np.arange(1.0, len(rows) + 1) ** 2) @ rows
 
 
-def _simulate_sine():
-    waves = sine_waves(np.random.default_rng(SEED))[:, :-1]
-    text = pd.DataFrame(waves, index=range(1, 501)).to_csv(index_label="Id")
-    return {SINE: text.encode()}, SIMULATED
+def look(name, array):
+    """Return one line in words: the course's file, or not, and what is odd about it."""
+    close = 1e-3 if array.ndim == 3 else 1e-6
+    if name in SUMS and np.allclose(weighted_sums(array), SUMS[name], rtol=0, atol=close):
+        return f"{name}: recognised as the course's file"
+    if name == "X_test.csv":
+        odd = _odd_waves(array)
+    else:
+        odd = _odd_labels(array) if name.startswith("y") else _odd_windows(array)
+    seen = "; ".join(odd) or "nothing odd is seen in its numbers"
+    return f"{name}: NOT the course's file: {seen}"
 
 
-def _write(folder, chosen):
-    """Write all or nothing: every temporary file is on disk before the first is renamed."""
-    _, present = _find((*ACTIVITY, SINE), folder)
-    records = {name: entry for name, (_, entry) in chosen.items()}
-    with ExitStack() as stack:
-        for name, (raw, _) in chosen.items():
-            if present.get(name) != raw:
-                stack.enter_context(replacing(folder / name)).write_bytes(raw)
-        if records != read_records(folder):  # entered last, so renamed first: all is recorded
-            text = json.dumps(records, indent=1) + "\n"
-            stack.enter_context(replacing(folder / RECORD)).write_bytes(text.encode())
-        for name in present.keys() - chosen.keys():
-            (folder / name).unlink()  # labels of a test set that others replace
+def _odd_waves(waves):
+    if np.abs(waves).max() > 5:
+        yield f"a value of {waves.flat[np.abs(waves).argmax()]:g}, where waves stay within 5"
+    for decimals in range(9):
+        if np.array_equal(waves, waves.round(decimals)):
+            yield f"all values have at most {decimals} decimals"
+            break
+    jumps = np.abs(np.diff(waves, 2)).max(axis=1) / np.abs(waves).max(axis=1)
+    if (jumps > 0.11).any():  # f = 5 bends by (5 * 2 pi / 99)^2 of the amplitude
+        yield f"row {jumps.argmax()} is not smooth"
+
+
+def _odd_labels(y):
+    counts = np.bincount(y.ravel().astype(int), minlength=3).tolist()
+    yield f"its classes have {counts} windows, the course's [1226, 2059, 4067]"
+    yield f"the label changes {np.count_nonzero(np.diff(y[:, 0]))} times, the course's 125 times"
+
+
+def _odd_windows(X):
+    means, spreads = X.mean(axis=(0, 1)), X.std(axis=(0, 1))
+    for channel, mean, spread, usual in zip(CHANNELS, means, spreads, SPREAD, strict=True):
+        if spread == 0:
+            yield f"{channel} is {mean:g} throughout"
+        elif abs(mean) > 0.2 or not 0.7 < spread / usual < 1.5:
+            numbers = f"mean {mean:.2f} and spread {spread:.2f}, usual are 0.00 and {usual:.2f}"
+            yield f"{channel} has {numbers}"
+    still = np.count_nonzero((np.ptp(X, axis=1) == 0).all(axis=1))
+    if still:
+        yield f"{still} windows hold one value throughout"
+    shared = (np.abs(X[:-1, 64:] - X[1:, :64]).max(axis=(1, 2)) < 1e-5).mean()
+    if shared < 0.8:
+        yield f"{100 * shared:.0f} % of the windows share half with the next, usual are 92 %"
+    if np.array_equal(X, X.round(4)):
+        yield "all values have at most 4 decimals"
+
+
+def places(root=ROOT):
+    """Return {name: path} of the real files that are there."""
+    paths = {}
+    for folder, names in FOLDERS.items():
+        for name in names:
+            for path in (root / folder / name, root / "data" / name):  # the notebook prefers data/
+                if path.is_file():
+                    paths[name] = path
+    return paths
+
+
+def look_at_all(root=ROOT):
+    """Return one line for each of the four files: what it is, or that it is missing."""
+    found, lines = places(root), []
+    for name in (*SINE, *ACTIVITY):
+        if name in found:
+            lines.append(look(name, read_file(name, found[name].read_bytes())))
+        elif (root / "data/simulated" / name).is_file():
+            lines.append(f"{name}: SIMULATED, not the course's data")
+        else:
+            lines.append(f"{name}: missing")
+    return lines
+
+
+def collect(path):
+    """Return {name: bytes} of the course's and UCI's files in a folder, zip or file.
+
+    Raises:
+        FileNotFoundError: there is no such path.
+        ValueError: two different files of one name, or a damaged zip.
+    """
+    path = Path(path.strip("'\"") if isinstance(path, str) else path).expanduser()
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: expected a folder, a zip or a file, found nothing there")
+    wanted, found, origin = {*SHAPES, *UCI}, {}, {}
+    for where, read in _files(path):
+        name = re.sub(r" ?\(\d+\)(?=\.\w+$)", "", where.rpartition("/")[2])  # "X_train (1).npy"
+        if name in wanted:
+            raw = read()
+            if found.setdefault(name, raw) != raw:
+                raise ValueError(
+                    f"{name}: expected one, got two that differ: {origin[name]} and {where}; name "
+                    "the right one's folder"
+                )
+            origin.setdefault(name, where)
+    if not found:
+        raise FileNotFoundError(f"{path}: expected some of {', '.join(SHAPES)}, found none of them")
+    return found
+
+
+def _files(path):
+    """Yield (path as text, function that reads the bytes) of all files in a folder or in zips."""
+    deep = [path.glob("*/" * depth + "*") for depth in range(5)]  # UCI's files are four deep
+    paths = [path] if path.is_file() else sorted(p for level in deep for p in level if p.is_file())
+    for file in paths:
+        if "simulated" in file.parts:
+            continue
+        if file.suffix == ".zip" and (zipfile.is_zipfile(file) or file == path):
+            yield from _members(str(file), file)  # other damaged zips in the folder do not matter
+        else:
+            yield file.as_posix(), file.read_bytes
+
+
+def _members(where, file):
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for info in archive.infolist():
+                inside = f"{where}/{info.filename}"
+                if info.filename.endswith(".zip"):
+                    yield from _members(inside, io.BytesIO(archive.read(info)))
+                elif "__MACOSX" not in info.filename:
+                    yield inside, lambda info=info: archive.read(info)
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{where}: expected a zip archive, got {error}; get it anew") from error
+
+
+def from_uci(files):
+    """Return {name: bytes} of the course's activity files, made of UCI HAR's text files.
+
+    Walking (UCI's 1) becomes 0, both kinds of stairs (2, 3) 1, and sitting, standing, lying 2.
+    """
+    missing = [name for name in UCI if name not in files]
+    if missing:
+        raise ValueError(
+            f"UCI HAR: expected all its signal files, {', '.join(missing[:3])} missing"
+        )
+    arrays = {}
+    for part in ("train", "test"):
+        tables = [np.loadtxt(io.BytesIO(files[f"{name}_{part}.txt"])) for name in (*SIGNALS, "y")]
+        arrays[f"X_{part}.npy"] = np.stack(tables[:-1], axis=-1).astype(np.float32)
+        if not np.isin(tables[-1], range(1, 7)).all():
+            raise ValueError(f"y_{part}.txt: expected activities 1 to 6, got others")
+        classes = np.array([0, 1, 1, 2, 2, 2])[tables[-1].astype(int) - 1]
+        arrays[f"y_{part}.npy"] = classes[:, np.newaxis]
+    return {name: _npy(array) for name, array in arrays.items()}
+
+
+def _npy(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def write(path, raw):
+    """Write bytes to `path` by way of a temporary name in the same folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".tmp-{path.name}")
+    temporary.write_bytes(raw)
+    os.replace(temporary, path)
+
+
+def keep(files, root=ROOT):
+    """Put {name: bytes} into data/ after checking them all; what is there stays as it is.
+
+    Raises:
+        ValueError: a file is not the course's kind; nothing is written.
+        FileExistsError: another file of that name is there.
+    """
+    for name, raw in files.items():
+        read_file(name, raw)
+    for name, raw in files.items():
+        path = root / "data" / name
+        if path.exists() and path.read_bytes() != raw:
+            raise FileExistsError(f"{path}: expected none, or the same, got another; move it away")
+    for name, raw in files.items():
+        write(root / "data" / name, raw)
+
+
+def download(url=URL):
+    """Return the bytes of the UCI HAR archive, about 60 MB; OSError if it cannot be had."""
+    print("Fetching the UCI HAR recordings (60 MB) ...")
+    for attempt in (1, 2):
+        try:
+            with urllib.request.urlopen(url, timeout=30) as answer:
+                return answer.read()
+        except (OSError, HTTPException):
+            if attempt == 2:
+                raise
+
+
+def fill(root=ROOT, source=None, labels=False, fetch=download):
+    """Take files from `source`, then fetch or simulate what is still missing.
+
+    Args:
+        root: the notebook's folder; files go to data/ in it.
+        source: folder, zip or file with the course's or UCI's files; None: none.
+        labels: also bring y_test.npy, the labels of the test windows, from UCI.
+        fetch: function that returns the bytes of UCI's archive.
+
+    Raises:
+        FileNotFoundError, FileExistsError, ValueError: see `collect`, `keep`; or a file of the
+            activity set is missing beside others of it.
+    """
+    if source is not None:
+        files = collect(source)
+        if {*UCI} <= files.keys() and not {*ACTIVITY} & files.keys():  # never a mixture of both
+            files |= from_uci(files)
+        wanted = {*SINE, *ACTIVITY, *([LABELS] if labels else [])}
+        keep({name: raw for name, raw in files.items() if name in wanted}, root)
+    there = places(root)
+    missing = [name for name in ACTIVITY if name not in there]
+    if 0 < len(missing) < 3:
+        raise FileNotFoundError(
+            f"{', '.join(missing)}: missing beside {', '.join(n for n in ACTIVITY if n in there)}; "
+            "put all three into data/, since they belong together"
+        )
+    if missing or (labels and not (root / "data" / LABELS).exists()):
+        try:
+            archive = io.BytesIO(fetch())
+            made = from_uci({w.rpartition("/")[2]: r() for w, r in _members("UCI HAR", archive)})
+            keep({name: made[name] for name in (*missing, *([LABELS] if labels else []))}, root)
+        except (OSError, ValueError, HTTPException) as error:
+            if isinstance(error, FileExistsError) or not missing:
+                raise
+            print(f"No download of the activity data ({error}), so they are SIMULATED.")
+            simulate(root, ACTIVITY)
+    if not any(name in there for name in SINE):
+        print("X_test.csv is on Kaggle only, so it is SIMULATED.")
+        simulate(root, SINE)
+
+
+def simulate(root, names):
+    """Write stand-ins to data/simulated/: the course's form, but no result on them counts."""
+    (root / "outputs/stand-in").mkdir(parents=True, exist_ok=True)  # where the notebook writes
+    rng = np.random.default_rng(6)
+    if names == SINE:
+        freq, amp = rng.uniform(0.5, 5, (2, 500, 1))
+        phase = rng.uniform(0, 2 * np.pi, (500, 1))
+        waves = amp * np.sin(freq * np.linspace(0, 2 * np.pi, 100)[:99] + phase)
+        text = pd.DataFrame(waves, index=range(1, 501)).to_csv(index_label="Id")
+        write(root / "data/simulated/X_test.csv", text.encode())
+        return
+    gaits = rng.normal(size=(1, 6, 6, 2)) + rng.normal(0, 0.5, (2, 6, 6, 2))  # walking and stairs
+    for part, people, counts in (("train", 21, (1226, 2059, 4067)), ("test", 9, (496, 891, 1560))):
+        X, y = _volunteers(rng, gaits, people, counts)
+        write(root / f"data/simulated/X_{part}.npy", _npy(X))
+        if part == "train":
+            write(root / "data/simulated/y_train.npy", _npy(y))
+
+
+def _volunteers(rng, gaits, people, counts):
+    """Return windows (N, 128, 6) and labels (N, 1) of volunteers who rest, walk, climb, twice.
+
+    gaits: of class 0 and 1, six harmonics of the stride by channel, cosine and sine.
+    """
+    usual = np.array([[0.23, 0.17, 0.14, 0.51, 0.55, 0.34], [0.32, 0.18, 0.16, 0.65, 0.57, 0.40]])
+    rest = np.array([[0.024, 0.035, 0.032, 0.078, 0.060, 0.063]])
+    spread = np.concatenate([usual, rest])
+    windows, labels = [], []
+    for person in range(people):
+        own = gaits + rng.normal(0, 0.5, gaits.shape)  # everybody walks a little differently
+        own /= np.sqrt((own**2).sum(axis=(1, 3), keepdims=True) / 2)
+        for run, c in enumerate((2, 0, 1) * 2):
+            part = 2 * person + run // 3  # a class's windows are shared out among the runs
+            first, last = (counts[c] * k // (2 * people) for k in (part, part + 1))
+            signal = rng.normal(size=((last - first + 1) * 64, 6))
+            if c < 2:
+                time = np.arange(len(signal)) / 50
+                angle = 2 * np.pi * rng.normal(0.9, 0.06) * time[:, np.newaxis] * np.arange(1, 7)
+                stride = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+                signal = np.sqrt(0.5) * (np.einsum("thw,hcw->tc", stride, own[c]) + signal)
+            cut = sliding_window_view(signal * spread[c], 128, axis=0)[::64]
+            windows.append(cut.transpose(0, 2, 1))
+            labels.append(np.full((len(cut), 1), c))
+    return np.concatenate(windows).astype(np.float32), np.concatenate(labels)
+
+
+if __name__ == "__main__":
+    fill()
+    print("\n".join(look_at_all()))

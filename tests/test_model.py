@@ -1,186 +1,147 @@
-"""What the notebook's own Model promises of a training; test_proof.py proves that it descends."""
+"""The notebook's Model: what its training promises, and that students' layers fit into it."""
 
-import tracemalloc
+import contextlib
+import io
 
 import numpy as np
 import pytest
+from conftest import FOUR, STYLES, build, lab_of
 
-from Activation import Activation
-from Dense import Dense
-from Flatten import Flatten
 from RNN import RNN
-
-from lab.model import BLOCK
-
-
-class RebindingRNN(RNN):
-    """As the course allows: `update` makes new arrays."""
-
-    def update(self, learning_rate):
-        self.Wx = self.Wx - learning_rate * self.dL_dWx
-        self.Wh = self.Wh - learning_rate * self.dL_dWh
-        self.bh = self.bh - learning_rate * self.dL_dbh
-
-
-class RebindingDense(Dense):
-    def update(self, learning_rate):
-        W, b = self.parameters["W"], self.parameters["b"]
-        self.parameters = {"W": W - learning_rate * self.dW, "b": b - learning_rate * self.db}
-
-
-class Last:
-    """A layer of one's own without weights: the last of all states."""
-
-    def forward(self, A):
-        return A[:, -1]
-
-    def backward(self, dA):
-        return dA
-
-
-def build(notebook, *layers):
-    model, rng = notebook.Model(), np.random.default_rng(0)
-    for layer in layers:
-        model.add(layer)
-    for W in model.weights():
-        W[:] = rng.normal(0, 0.5, W.shape)
-    return model
-
-
-def small(notebook):
-    """One layer changes its weights in place, two rebind them."""
-    true = RebindingRNN(3, 5, input_gradient="true")
-    return build(notebook, RNN(2, 3), true, RebindingDense(5, 2))
-
-
-def copies(model):
-    return [W.copy() for W in model.weights()]
-
-
-def assert_equal(arrays, others):
-    for A, B in zip(arrays, others, strict=True):
-        np.testing.assert_array_equal(A, B)
-
 
 X = np.random.default_rng(0).normal(size=(21, 4, 2))
 y = X.sum(axis=1)
 
 
-def test_clipping_shortens_the_step_and_keeps_its_direction(notebook):
-    steps = []
-    for clip in (None, 1e9, 1e-3):
-        model = small(notebook)
-        before = copies(model)
-        model.train_epoch(X, y, np.arange(21), 21, "mse", lambda done: 0.1, clip)
-        moved = zip(model.weights(), before, strict=True)
-        steps.append(np.concatenate([(new - old).ravel() for new, old in moved]))
-    np.testing.assert_array_equal(steps[1], steps[0])
-    length = np.linalg.norm(steps[0])
-    np.testing.assert_allclose(steps[2], steps[0] * 1e-4 / length, rtol=0, atol=1e-14)
+def small(lab, dtype=np.float64):
+    rng = np.random.default_rng(5)
+    layers = lab.RNN(2, 3), lab.RNN(3, 5, input_gradient="true"), lab.Dense(5, 2)
+    model = build(lab, *layers)
+    for layer in model.layers:
+        for W in lab.weights_of(layer).values():
+            W[:] = rng.normal(0, 0.5, W.shape)
+    return model.astype(dtype)
 
 
-BREAKS = {  # in epoch 3: what multiplies y, what the schedule does at last, options, the error
-    "training loss": (1e200, 1, {"batch_size": 21}, FloatingPointError),
-    "validation loss": (1, 1e200, {}, FloatingPointError),
-    "W of RebindingDense": (1e9, 1e308, {"X_val": None, "y_val": None}, FloatingPointError),
-    "X": (1e200, 1, {}, FloatingPointError),  # what the first RNN hands to the second
-    "gradient": (1e200, 1, {"clip_norm": 1.0}, FloatingPointError),
-    "by hand": (1, KeyboardInterrupt("by hand"), {}, KeyboardInterrupt),
-    "any other": (1, ZeroDivisionError("any other"), {}, ZeroDivisionError),
-}
+def weights(lab, model):
+    return [W.copy() for layer in model.layers for W in lab.weights_of(layer).values()]
 
 
-@pytest.mark.parametrize("words", BREAKS)
-def test_an_epoch_counts_whole_or_not_at_all(notebook, capsys, words):
-    scale, last, options, error = BREAKS[words]
-    model, kept = small(notebook), []
+def by_hand(lab, draw, epochs, rate, size, schedule, clip):
+    """The same training, written out; return the losses and the weights."""
+    model, losses = small(lab), []
+    for epoch in range(epochs):
+        A, Y = draw(epoch)
+        total = 0
+        for start in range(0, len(A), size):
+            a, t = A[start : start + size], Y[start : start + size]
+            AL = model.forward(a)
+            model.backward(2 * (AL - t))
+            gradients = [
+                getattr(layer, lab.GRADIENTS[name])
+                for layer in model.layers
+                for name in lab.weights_of(layer)
+            ]
+            length = np.linalg.norm(np.concatenate([g.ravel() for g in gradients]))
+            step = rate * schedule((epoch + start / len(A)) / epochs) * min(1, clip / length)
+            for layer in model.layers:
+                layer.update(step)
+            total += np.sum((AL - t) ** 2)
+        losses.append(total / len(A))
+    return losses, weights(lab, model)
 
-    def data(rng):
-        kept.append(copies(model))
-        return X, y * (scale if len(kept) == 3 else 1)
+
+@pytest.mark.parametrize("clip", [np.inf, 0.7])
+def test_train_is_what_it_says(lab, clip):
+    def draw(epoch):
+        order = np.random.default_rng(epoch).permutation(21)
+        return X[order], y[order]
 
     def schedule(progress):
-        if progress < 0.6:  # 8 / 12 is the last of three batches in epoch 3 of 4
-            return 1
-        if isinstance(last, BaseException):
-            raise last
-        return last
+        return 1 - progress / 2
 
-    options = {"X_val": X, "y_val": y, "epochs": 4, "batch_size": 7, "schedule": schedule} | options
-    diverged = f"training diverged in epoch 3: {words}" if error is FloatingPointError else words
-    with pytest.raises(error, match=f"^{diverged}"):
-        model.train(None, None, epoch_data=data, **options)
-    assert_equal(model.weights(), kept[2])
-    assert (kept[2][0] != kept[0][0]).any()
-    validated = 2 if options["X_val"] is not None else 0
-    lengths = [len(h) for h in (model.train_losses, model.val_losses, model.learning_rates)]
-    assert lengths == [2, validated, 2]
-    said = "stopped in epoch 3: the weights are those of the epoch before"
-    assert (said in capsys.readouterr().out) == (error is KeyboardInterrupt)
+    model = small(lab)
+    options = {"draw": draw, "schedule": schedule, "clip_norm": clip}
+    model.train(None, None, X, y, 3, 0.05, 4, "mse", **options)
+    losses, expected = by_hand(lab, draw, 3, 0.05, 4, schedule, clip)
+    np.testing.assert_allclose(model.train_losses, losses, rtol=1e-12)
+    for W, right in zip(weights(lab, model), expected, strict=True):
+        np.testing.assert_allclose(W, right, rtol=1e-11, atol=1e-13)
+    assert model.val_losses[-1] == np.sum((model.predict(X) - y) ** 2) / 21
+    model.train(X, y, None, None, epochs=2)  # a new history
+    assert len(model.train_losses) == 2 and model.val_losses == []
 
 
-def test_every_epoch_draws_its_own_data_and_a_seed_repeats_them(notebook):
-    draws, runs = [], []
-
-    def data(rng):
-        draws.append(rng.normal())
-        return X + 0.1 * draws[-1], y
-
-    for seed in (5, 5, 6):
-        model = small(notebook)
-        model.train(None, None, None, None, epochs=3, shuffle=True, seed=seed, epoch_data=data)
-        runs.append(copies(model))
-    assert len(set(draws[:3] + draws[6:])) == 6
-    assert draws[:3] == draws[3:6]
-    assert_equal(runs[0], runs[1])
+def test_float32_stays(lab):
+    model = small(lab, np.float32)
+    model.train(X, y.astype(np.float32), X, y, epochs=2, clip_norm=1.0)
+    assert {W.dtype for W in [*weights(lab, model), model.predict(X)]} == {np.dtype(np.float32)}
 
 
-def test_a_training_begins_a_new_history(notebook):
-    model = small(notebook)
-    for epochs in (3, 2):
-        model.train(X, y, X, y, epochs=epochs)
-        with pytest.raises(ValueError, match="epochs"):
-            model.train(X, y, X, y, epochs=0)
-        assert len(model.train_losses) == len(model.val_losses) == epochs
+def test_one_bar_with_both_losses(lab):
+    shown = io.StringIO()
+    with contextlib.redirect_stderr(shown):
+        small(lab).train(X, y, X, y, epochs=3)
+    last = shown.getvalue().strip().rpartition("\r")[2]
+    assert "3/3" in last and "train " in last and "val " in last
 
 
-def test_one_call_sets_the_dtype_of_all_layers(notebook):
-    model = small(notebook).astype(np.float32)
-    model.train(X, np.float32(y), X, y, epochs=2, clip_norm=1.0)
-    assert {W.dtype for W in [*model.weights(), model.predict(X)]} == {np.dtype(np.float32)}
-
-
-@pytest.mark.parametrize(
-    "layers",
-    [
-        [RNN(1, 16), RNN(16, 16)],
-        [RNN(1, 16), RNN(16, 32, input_gradient="true"), Dense(32, 1), Activation("linear", None)],
-        [RNN(2, 4, return_sequences=True), Last(), Dense(4, 1)],
-        [RNN(2, 4, return_sequences=True), Activation("tanh", None), Flatten(), Dense(20, 3)],
-        [Activation("relu", None), RNN(2, 4), Activation("relu", None), Dense(4, 3)],
-    ],
-)
-def test_what_fits_can_be_stacked(notebook, layers):
-    assert build(notebook, *layers).layers == layers
-
-
-def peak(work):
-    tracemalloc.start()
-    work()
-    most = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return most
-
-
-def test_memory_is_that_of_a_block_and_of_a_batch(notebook):
-    rng = np.random.default_rng(6)
-    many, model = rng.normal(size=(8 * BLOCK + 1, 20, 2)), small(notebook)
+def test_predict_goes_in_blocks(lab):
+    many, model = np.random.default_rng(6).normal(size=(1100, 3, 2)), small(lab)
     np.testing.assert_allclose(model.predict(many), model.forward(many), atol=1e-14)
-    assert peak(lambda: model.predict(many)) < 0.4 * peak(lambda: model.forward(many))
 
-    def train(n):
-        A, Y = many[:n], np.ones((n, 2))
-        return peak(lambda: model.train(A, Y, None, None, epochs=1, batch_size=20))
 
-    train(40)  # what is only made once
-    assert train(800) < 1.1 * train(40) + 64 * 800  # a few numbers for each sample
+def test_the_added_axis_goes_again(lab):
+    """Below a recurrent layer that gets rows, a gradient is rows, too."""
+    options = {"input_gradient": "true", "init": "orthogonal"}
+    model = build(lab, lab.Dense(3, 4), lab.RNN(4, 5, **options), lab.Dense(5, 1))
+    rows = np.random.default_rng(3).normal(size=(6, 3))
+    assert model.backward(model.forward(rows)).shape == (6, 3)
+
+
+def test_a_divergence_is_one_sentence(lab):
+    model = small(lab)
+    with pytest.raises(
+        FloatingPointError, match=r"^training diverged in epoch \d+, the loss is \w+; .*clip_norm=1"
+    ):
+        model.train(1e3 * X, 1e3 * y, None, None, epochs=99, learning_rate=1e6)
+
+
+def test_a_loss_that_does_not_fit_is_refused(lab):
+    for options in ({"loss_function": "cce"}, {"loss_function": "mae"}):
+        with pytest.raises(ValueError, match='expected "cce" behind softmax, else "mse", got'):
+            small(lab).train(X, y, None, None, **options)
+
+
+class Gated(RNN):
+    """A layer whose weights bear names that nobody knows."""
+
+    def __init__(self):
+        self.Wz, self.Uz = np.ones((3, 2)), np.ones((3, 3))
+
+
+def test_unknown_weights_are_refused_by_name(lab):
+    for use in (lambda m: m.astype(np.float32), lambda m: m.gradient_norm()):
+        with pytest.raises(TypeError, match="^Gated: expected weights named as in GRADIENTS"):
+            use(build(lab, Gated()))
+
+
+FIVE = (*FOUR, "RNN")
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_students_layers_train_as_ours(lab, style, dtype):
+    bound = 1e-12 if dtype is np.float64 else 5e-6
+    losses = []
+    for names in (lab, lab_of(style, FIVE)):
+        stack = names.RNN(2, 4), names.RNN(4, 4), names.Dense(4, 3), names.Activation("relu", None)
+        first = build(names, *stack, names.Dense(3, 2))
+        ends = names.Dense(6, 2), names.Activation("softmax", "cross_entropy")
+        hidden = names.Flatten(), names.Dense(8, 6), names.Activation("sigmoid", None)
+        second, Y = build(names, *hidden, *ends), np.eye(2)[(y[:, 0] > 0).astype(int)]
+        for model, target, loss in ((first, y, "mse"), (second, Y, "cce")):
+            data = X.astype(dtype), target.astype(dtype)
+            model.astype(dtype).train(*data, *data, 3, 0.1, 4, loss, clip_norm=1.0)
+            losses.append(model.train_losses + model.val_losses)
+    np.testing.assert_allclose(losses[2:], losses[:2], rtol=0, atol=bound)

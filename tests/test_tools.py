@@ -1,22 +1,18 @@
-"""The one door to the programs, the walls between the rooms, and the small programs."""
+"""The door, the gathered hand-in, the handout, the page and the walls between the rooms."""
 
-import ast
+import re
 import subprocess
 import sys
 
 import nbformat
-import numpy as np
 import pytest
-from conftest import ROOT, code_cells
+from conftest import NOTEBOOK, ROOT, code_cells
 
 from tools.__main__ import COMMANDS, main, usage
-from tools.cells import NOTEBOOK
-from tools.grading.submission import LAYERS, as_python
+from tools.files import replacing, write_text
+from tools.handout import blanked, questioned
 from tools.html import to_html
-from tools.speed import engines, speed
-from tools.tables import fill, speed_tables
-
-# The door
+from tools.submit import gather, with_class
 
 
 def test_help_lists_every_command_and_loads_no_numpy():
@@ -25,170 +21,101 @@ def test_help_lists_every_command_and_loads_no_numpy():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout == f"{usage()}\nFalse\n"
-    for name, (_, who, what) in COMMANDS.items():
-        assert f"  {name:<13}{who:<22}{what}\n" in usage()
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help_under_its_name(name, capsys):
+def test_every_command_has_help(name, capsys):
     with pytest.raises(SystemExit) as end:
         main([name, "--help"])
-    assert end.value.code == 0
-    assert capsys.readouterr().out.startswith(f"usage: python -m tools {name} ")
+    assert end.value.code == 0 and "usage: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "words"),
     [
         (["nonsense"], "tools: expected one of run, data, "),
-        (["report", "--output-dir", "nowhere"], "report: report.typ: expected a page that can be"),
-        (["speed", "--rounds", "0"], "speed: --rounds: expected an integer >= 1, got 0"),
+        (["data", "--from", "/nowhere"], "data: /nowhere: expected a folder"),
+        (["run", "--to", "/nowhere/x.txt"], "run: --to /nowhere/x.txt: expected a file .ipynb"),
+        (["experiments", "--only", "magic"], "experiments: --only: expected some of sine, stack"),
     ],
 )
-def test_bad_input_ends_in_one_sentence(arguments, said):
-    command = [sys.executable, "-m", "tools", *arguments]
+def test_bad_input_ends_in_one_sentence(arguments, words, monkeypatch):
+    monkeypatch.setattr("tools.run.fill", lambda: None)
+    said = main(arguments)
+    assert said.startswith(words) and "\n" not in said
+
+
+def test_files_are_replaced_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    with pytest.raises(ZeroDivisionError), replacing(path) as temporary:
+        temporary.write_text("half")
+        1 / 0  # noqa: B018
+    assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+    with pytest.raises(OSError, match="expected to write b.txt into"):
+        write_text(tmp_path / "none" / "b.txt", "x")
+
+
+def test_the_hand_in_has_the_class_and_nothing_is_gathered_by_halves(tmp_path):
+    book = with_class(nbformat.read(NOTEBOOK, 4), (ROOT / "RNN.py").read_text("utf-8"))
+    (cell,) = [c for c in book.cells if "rnn" in c.metadata.get("tags", [])]
+    assert "class RNN:" in cell.source and "from RNN import" not in cell.source
+    assert "class RNN:" in nbformat.read(NOTEBOOK, 4).cells[book.cells.index(cell)].outputs[0].text
+    with pytest.raises(FileNotFoundError, match="Lab6_outputs.npy, Lab6_report.pdf"):
+        gather(tmp_path / "to", outputs=tmp_path)
+    assert not (tmp_path / "to").exists()
+
+
+def test_submit_names_two_competitions(tmp_path, capsys, monkeypatch):
+    for name in ("Lab6_outputs.npy", "Lab6_report.pdf", "y_pred_basic.csv", "y_pred_advanced.csv"):
+        (tmp_path / name).write_bytes(b"x")
+    monkeypatch.setattr("tools.submit.gather.__defaults__", (ROOT, tmp_path))
+    to = tmp_path / "to"
+    assert main(["submit", str(to), "--sine", "a-b", "--activity", "c d"]) == 0
+    shown = capsys.readouterr().out
+    assert f"-c a-b -f {to}/y_pred_basic.csv" in shown and "-c 'c d' -f" in shown
+    (to / "notes.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="nothing but the hand-in, got"):
+        gather(to)
+
+
+def test_the_handout_is_small_and_gives_nothing_away(tmp_path, capsys):
+    assert main(["handout", str(tmp_path / "new")]) == 0
+    files = [p for p in (tmp_path / "new").rglob("*") if p.is_file()]
+    assert len(files) <= 15 and not [p for p in files if p.name in ("RNN.py", "y_test.npy")]
+    book = nbformat.read(tmp_path / "new" / "Lab6.ipynb", 4)
+    text = "\n".join(c.source for c in book.cells)
+    for given_away in ("np.tanh(Z[t]", "layer.backward(dA, Y)", "<!--", "rows.T @", "tools "):
+        assert given_away not in text.replace("python -m tools check", ""), given_away
+    assert text.count("is not written yet") == text.count("### END CODE HERE ###") - 1
+    assert not [c for c in book.cells if c.get("outputs")]
+    assert "0.01 * np.random" not in "".join(p.read_text("utf-8") for p in files)
+    assert main(["handout", str(tmp_path / "new")]).startswith("handout: ")
+
+
+def test_marks_must_come_in_pairs():
+    with pytest.raises(ValueError, match="START and END in pairs"):
+        blanked("### START CODE HERE ###\nx = 1\n")
+    with pytest.raises(ValueError, match="marks in pairs"):
+        questioned("<!-- result: Why? -->\nbecause")
+    assert questioned("<!-- result: Why? -->\nbecause\n<!-- /result -->") == "**Question.** Why?"
+
+
+def test_the_page_needs_no_network_and_tells_its_pictures():
+    page = to_html(nbformat.read(NOTEBOOK, 4))
+    assert not re.search(r"(?:src|href)=.https?:", page)
+    assert "<title>Lab 6" in page and "<math" in page and page.count('class="h2"') >= 6
+    assert page.count("<img") == len(re.findall(r'<img[^>]*alt="[^"]{15,}', page)) > 8
+    assert len(code_cells(NOTEBOOK)) == page.count('class="jp-Cell jp-CodeCell')
+
+
+def test_walls():
+    """import-linter's contracts in pyproject.toml: downwards only, no circle."""
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert done.stderr.startswith(said)
-    assert done.stderr.count("\n") == 1
+    assert done.returncode == 0 and "0 broken" in done.stdout, done.stdout
 
 
-def test_run_leaves_the_hand_in_alone(capsys):
-    with pytest.raises(SystemExit):
-        main(["run", "--quick"])
-    assert "--quick, --data-dir and --output-dir need --to FILE" in capsys.readouterr().err
-
-
-# The walls
-
-
-def imported(source):
-    """The names of all modules that a program imports, however it spells that."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            module = "." * node.level + (node.module or "")
-            for name in (f"{module}.{alias.name}" for alias in node.names):
-                is_module = (ROOT / f"{name.replace('.', '/')}.py").is_file()
-                yield name if is_module else module
-
-
-OURS = {*LAYERS, "lab", "data", "tools", "tests", ""}  # "" is before the dot of "from . import"
-GRADING = {"lab", "data", "tools.grading", "tools.cells", "tools.continuation"}
-WALLS = {  # files: what of this project they may import; where numpy is named, nothing beside it
-    "[ADFLR]*.py": {"numpy", "lab.checks"},  # the layers
-    "lab/*.py": {"lab"},
-    "data/*.py": {"lab", "data"},
-    "tools/grading/reference.py": {"numpy"},
-    "tools/grading/*.py": GRADING,
-}
-
-
-def against(allowed, modules):
-    """Those of `modules` that are beyond a wall."""
-    held = [m for m in modules if "numpy" in allowed or m.split(".")[0] in OURS]
-    return {m for m in held if not any(f"{m}.".startswith(f"{room}.") for room in allowed)}
-
-
-@pytest.mark.parametrize("files", WALLS)
-def test_rooms_import_only_what_their_wall_lets_in(files):
-    sources = {path.name: path.read_text("utf-8") for path in ROOT.glob(files)}
-    found = {name: against(WALLS[files], imported(text)) for name, text in sources.items()}
-    assert found and not any(found.values()), found
-
-
-def test_a_wall_sees_every_way_to_import():
-    modules = set(imported("import tools.run, lab.x, os\nfrom . import a\nfrom lab import files"))
-    assert modules == {"tools.run", "lab.x", "os", ".", "lab.files"}
-    assert against(WALLS["lab/*.py"], modules) == {"tools.run", "."}
-    assert against(WALLS["[ADFLR]*.py"], {*modules, "lab.checks"}) == modules
-
-
-def test_what_reads_a_hand_in_runs_nothing_of_it():
-    running = {"exec", "eval", "compile", "__import__", "load_cells", "load", "loads", "np.load"}
-    for path in ROOT.glob("tools/grading/*.py"):
-        source = path.read_text("utf-8")
-        nodes = ast.walk(ast.parse(source))
-        calls = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
-        assert not calls & {*running, "pickle.load", "pickle.loads"}, path.name
-        starting = {"importlib", "runpy", "subprocess"} & set(imported(source))
-        assert starting == ({"subprocess"} if path.name == "rerun.py" else set()), path.name
-
-
-def test_the_notebook_imports_few_names_and_nothing_of_tools():
-    source = "\n".join(as_python(cell.source) for cell in code_cells(NOTEBOOK))
-    assert "tools" not in {module.split(".")[0] for module in imported(source)}
-    assert 10 < len(list(imported(source))) <= 16  # one entry for each name
-
-
-def test_top_level_has_the_known_entries():
-    if not (ROOT / ".git").exists():
-        pytest.skip("without a git repository, other files may lie around")
-    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
-    entries = {line.split("/")[0] for line in done.stdout.splitlines()}
-    files = {"Lab6.ipynb", "README.md", "LICENSE", "pyproject.toml", "requirements.txt"}
-    folders = {"data", "lab", "outputs", "template", "tests", "tools"}
-    assert entries == files | folders | {f"{x}.py" for x in LAYERS} | {".ci", ".gitignore"}
-
-
-# The small programs
-
-
-def test_page_for_readers_without_jupyter():
-    """Formulas are drawn by the browser, code keeps its dollars, nothing comes from elsewhere."""
-    cell = nbformat.v4.new_markdown_cell("$h_t$ and `$5` and $$a < b$$")
-    page = to_html(nbformat.v4.new_notebook(cells=[cell]))
-    assert page.count("<math") == 2
-    assert 'display="block"' in page
-    assert "<mo>&lt;</mo>" in page
-    assert "<code>$5</code>" in page
-    assert "<script src" not in page
-
-
-def test_engines_take_the_same_step():
-    trained = {}
-    for name in ("ours", "plain"):
-        layer, X, dH = engines.task(3, 4, 2, 5, "float64")
-        engines.ENGINES[name](layer, X, 1e4 * dH)()
-        trained[name] = np.hstack([layer.Wx, layer.Wh, layer.bh])
-    np.testing.assert_allclose(trained["ours"], trained["plain"], rtol=1e-10)
-    start = engines.task(3, 4, 2, 5, "float64")[0]
-    assert np.abs(trained["ours"][:, 2:7] - start.Wh).max() > 0.1
-
-
-def test_speed_is_measured_in_both_dtypes(monkeypatch):
-    monkeypatch.setattr(speed, "SHAPES", ((2, 3, 1, 4),))
-    monkeypatch.setattr(speed, "ENGINES", ("ours", "floor"))
-    table = speed.compare_engines(rounds=1, seconds=0)
-    assert set(table) == {"float32", "float64"}
-    for rows in table.values():
-        assert set(rows) == {"2, 3, 1, 4"}
-        assert min(rows["2, 3, 1, 4"].values()) > 0
-    assert set(speed.ratios(table)) == {"floor float32", "floor float64"}
-
-
-def test_ratios_and_their_verdicts():
-    times = {"a": {"ours": 2, "floor": 1, "torch": 4}, "b": {"ours": 1, "floor": 1, "torch": 16}}
-    found = speed.ratios({"float32": times})
-    assert found["floor float32"] == {"mean": 1.414, "min": 1, "max": 2, "target": {"most": 1.5}}
-    assert [found["torch float32"][key] for key in ("mean", "min", "max")] == [5.657, 2, 16]
-    rest = {"milliseconds": {"float32": times}, "growth": [[1, 2, 3, 4]], "training_overhead": 0.5}
-    rest["environment"] = {"processor": "one", "cores": 1, "versions": {"numpy": "2", "jax": None}}
-    text = speed_tables(rest | {"ratios": found})
-    assert "| floor float32 | 1.41 | 1.00 | 2.00 | <= 1.5: met |" in text
-    assert "| torch float32 | 5.66 | 2.00 | 16.00 | >= 3.5, each >= 1: met |" in text
-    times["a"]["torch"], times["b"]["torch"] = 1, 64  # good on average, but not in each shape
-    text = speed_tables(rest | {"ratios": speed.ratios({"float32": times})})
-    assert "| torch float32 | 5.66 | 0.50 | 64.00 | >= 3.5, each >= 1: missed |" in text
-    assert text.endswith("Measured on one, 1 cores; numpy 2.")
-
-
-def test_a_table_goes_between_its_markers(tmp_path):
-    path = tmp_path / "README.md"
-    path.write_text("a\n<!-- results -->\nold\n<!-- /results -->\nb", "utf-8")
-    fill(path, "new")
-    assert path.read_text("utf-8") == "a\n<!-- results -->\nnew\n<!-- /results -->\nb"
-    path.write_text("<!-- results --> only", "utf-8")
-    with pytest.raises(ValueError, match="once each, got 1 markers in all"):
-        fill(path, "new")
+def test_nothing_of_the_lab_imports_the_tools():
+    for path in [*ROOT.glob("*.py"), *(ROOT / "data").glob("*.py")]:
+        assert not re.search(r"^\s*(?:from|import) +(?:tools|tests)", path.read_text("utf-8"), re.M)

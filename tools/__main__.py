@@ -2,27 +2,18 @@
 
 import sys
 from importlib import import_module
-from importlib.util import find_spec
-
-
-def is_here(module):
-    """Whether this edition has the module tools.PACKAGE.NAME; a student's has fewer."""
-    return find_spec(module.rpartition(".")[0]) is not None and find_spec(module) is not None
-
 
 COMMANDS = {  # name: (module, who it is for, what it does)
     "run": ("tools.run", "everybody", "run the notebook and save it with its output"),
-    "data": ("tools.data", "everybody", "fetch the data into data/, or check what is there"),
-    "score": ("tools.grading.score", "students, assistants", "the score card of hand-ins"),
-    "submit": ("tools.grading.submit", "students", "gather the hand-in under its exact names"),
+    "data": ("tools.data", "everybody", "fetch the data, or take it from a folder or zip"),
+    "check": ("tools.check", "students", "say what is wrong with a layer or a model"),
+    "submit": ("tools.submit", "students", "gather the hand-in under its exact names"),
     "report": ("tools.report", "students", "write the one-page report"),
-    "experiments": ("tools.experiments", "maintainers", "repeat the long experiments"),
-    "tables": ("tools.tables", "maintainers", "fill the result tables of the READMEs"),
-    "handout": ("tools.handout", "maintainers", "make what students get, or renew template/"),
-    "mistakes": ("tools.mistakes", "maintainers", "renew what names a student's mistake"),
-    "speed": ("tools.speed.speed", "maintainers", "time the RNN layer beside PyTorch and JAX"),
+    "handout": ("tools.handout", "teachers", "make the folder that a student gets"),
+    "score": ("tools.grading.score", "assistants", "the score card of hand-ins"),
+    "experiments": ("tools.experiments", "maintainers", "measure anew, and fill in the texts"),
+    "speed": ("tools.speed", "maintainers", "time the RNN layer beside PyTorch and JAX"),
 }
-COMMANDS = {name: row for name, row in COMMANDS.items() if is_here(row[0])}
 
 
 def usage():

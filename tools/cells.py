@@ -1,30 +1,27 @@
-"""The notebook, and how tests and programs borrow its cells."""
+"""The notebook's cells, as programs and tests use them."""
 
-import json
-from pathlib import Path
+from types import SimpleNamespace
 
-NOTEBOOK = Path(__file__).resolve().parent.parent / "Lab6.ipynb"
+import nbformat
+
+from tools.files import ROOT
+
+NOTEBOOK = ROOT / "Lab6.ipynb"
+TAGS = "imports", "rnn", "model", "sine", "activity"
 
 
 def load_cells(*tags, path=NOTEBOOK):
-    """Run the notebook's code cells that carry one of `tags`; return their names as a dict.
+    """Run the notebook's code cells that carry one of `tags`; return their names.
 
-    Args:
-        path: pathlib.Path of the notebook.
-
-    Raises:
-        ValueError: no cell has one of the tags.
+    ValueError if no cell has one of the tags.
     """
-    cells = json.loads(path.read_text("utf-8"))["cells"]
-    namespace = {}
+    cells, namespace = nbformat.read(path, 4).cells, {}
     for tag in tags:
-        sources = [
-            "".join(cell["source"])
-            for cell in cells
-            if cell["cell_type"] == "code" and tag in cell["metadata"].get("tags", [])
-        ]
+        sources = [c.source for c in cells if tag in c.metadata.get("tags", [])]
         if not sources:
             raise ValueError(f"tag: expected a cell tagged {tag!r} in {path.name}, found none")
         for source in sources:
+            if tag == "rnn":  # without printing the file
+                source = source.partition("\n\nwith open")[0]
             exec(compile(source, f"{path.name}[{tag}]", "exec"), namespace)
-    return namespace
+    return SimpleNamespace(**namespace)

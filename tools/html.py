@@ -5,6 +5,7 @@ program for it. A table of contents stands on top, on a wide screen beside the t
 """
 
 import re
+from copy import deepcopy
 from html import unescape
 
 from latex2mathml.converter import convert
@@ -45,6 +46,11 @@ MATH = re.compile(
 
 def to_html(notebook):
     """Return the executed `notebook` (nbformat.NotebookNode) as the text of an HTML page."""
+    notebook = deepcopy(notebook)
+    for cell in notebook.cells:  # a diagram that is attached to its text goes into the page
+        for name, data in cell.get("attachments", {}).items():
+            picture = f"data:image/png;base64,{data['image/png']}"
+            cell.source = cell.source.replace(f"attachment:{name}", picture)
     exporter = HTMLExporter(raw_template=TEMPLATE)
     exporter.register_filter("markdown2html", _markdown)
     page = exporter.from_notebook_node(notebook)[0]

@@ -3,40 +3,40 @@
     python -m tools run                               the hand-in
     python -m tools run --quick --to quick.ipynb      a try-out that leaves the hand-in alone
 
-A run that fails leaves the notebook as it was. The saved file has no timestamps and no machine's
-metadata, so that two runs differ only where results do. The hand-in is also saved as
-outputs/Lab6.html, for readers without Jupyter. Where some data are simulated, all goes
-to outputs/stand-in/ instead.
+The saved file has no timestamps and no machine's metadata, so two runs differ only where results
+do. The hand-in is also saved as outputs/Lab6.html. On simulated data all goes to outputs/stand-in/.
 """
 
 import argparse
+import os
+import re
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-from data.prepare import prepare
-from data.record import stand_ins
-from lab.files import OUTPUTS, output_folder, write_text
-from tools.cells import NOTEBOOK
+from data.prepare import fill, look_at_all
+from tools.files import OUTPUTS, ROOT, write_text
 from tools.html import to_html
 
-TIMEOUT = 1200  # seconds for one cell; a dead kernel is reported at once
+NOTEBOOK = ROOT / "Lab6.ipynb"
+TIMEOUT = 1200  # seconds for one cell
 
 
-def run(path=NOTEBOOK, to=None, **parameters):
-    """Execute the notebook at `path`, save it at `to` (default: in place), and return it.
+def run(path, quick=False):
+    """Execute the notebook at `path` in its folder and return it; ValueError if it stops.
 
-    Args:
-        parameters: values for names of the cell tagged "parameters", set right after it.
-
-    Raises:
-        nbclient.exceptions.CellExecutionError, DeadKernelError: nothing is saved.
+    What a notebook that stopped had printed is kept beside it, as NAME.failed.ipynb.
     """
     notebook = nbformat.read(path, 4)
-    if parameters:
-        notebook.cells.insert(_after_parameters(notebook), _injected(parameters))
+    notebook.cells = [c for c in notebook.cells if "injected" not in c.metadata.get("tags", [])]
+    if quick:
+        tags = [cell.metadata.get("tags", []) for cell in notebook.cells]
+        place = next(i for i, names in enumerate(tags) if "parameters" in names) + 1
+        source = 'QUICK = True\nOUTPUT = "outputs/quick/"'
+        cell = nbformat.v4.new_code_cell(source, id="quick", metadata={"tags": ["injected"]})
+        notebook.cells.insert(place, cell)
     client = NotebookClient(
         notebook,
         timeout=TIMEOUT,
@@ -44,59 +44,81 @@ def run(path=NOTEBOOK, to=None, **parameters):
         record_timing=False,
         coalesce_streams=True,
         extra_arguments=["--log-level=40"],  # errors of the kernel, not its remarks
-        resources={"metadata": {"path": str(Path(path).resolve().parent)}},
+        resources={"metadata": {"path": str(path.resolve().parent)}},
     )
-    client.execute()
+    started = []
+    client.on_cell_start = lambda cell, cell_index: started.append(cell_index)
+    try:
+        client.execute()
+    except (CellExecutionError, DeadKernelError, RuntimeError, KeyboardInterrupt) as error:
+        failed = path.with_name(f"{path.stem}.failed.ipynb")
+        write_text(failed, nbformat.writes(tidied(notebook)) + "\n")
+        reason = str(error).strip().splitlines() or ["interrupted"]
+        if not started:
+            raise ValueError(f"the kernel did not start: {reason[-1]}") from None
+        first = notebook.cells[started[-1]].source.splitlines()[0]
+        raise ValueError(
+            f"the notebook stopped in cell {started[-1] + 1} ({first}): "
+            f"{getattr(error, 'ename', type(error).__name__)}: {reason[-1]}; what it printed is in "
+            f"{failed.name}, and nothing else was saved"
+        ) from None
+    return tidied(notebook)
+
+
+def tidied(notebook):
+    """Return the notebook without a machine's metadata, its figures with a text that tells them."""
     notebook.metadata["language_info"] = {"name": "python"}
     for cell in notebook.cells:
         cell.metadata = {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}
-    write_text(to or path, nbformat.writes(notebook) + "\n")
+        first = cell.source.partition("\n")[0]
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr" and re.search(r"it/s|s/it", output.text):
+                output.name = "stdout"  # a progress bar is no error
+            if "image/png" in output.get("data", {}) and first.startswith("# Figure: "):
+                output.metadata = {"image/png": {"alt": first.removeprefix("# Figure: ")}}
     return notebook
 
 
-def _after_parameters(notebook):
-    for index, cell in enumerate(notebook.cells):
-        if "parameters" in cell.metadata.get("tags", []):
-            return index + 1
-    raise ValueError("notebook: expected a cell tagged 'parameters', found none; tag one")
-
-
-def _injected(parameters):
-    source = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
-    return nbformat.v4.new_code_cell(source, metadata={"tags": ["injected-parameters"]})
+def check_target(path):
+    """ValueError unless a notebook can be written to `path`."""
+    if path.is_dir() or path.suffix != ".ipynb" or not os.access(path.resolve().parent, os.W_OK):
+        raise ValueError(f"--to {path}: expected a file .ipynb in a folder that can be written to")
+    if path.exists():
+        try:
+            nbformat.read(path, 4)
+        except Exception as error:  # of a file that is no notebook, of many kinds
+            raise ValueError(
+                f"--to {path}: expected a notebook, or no file, got another"
+            ) from error
 
 
 def main(argv):
     parser = argparse.ArgumentParser(
         prog="python -m tools run", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("--quick", action="store_true", help="far less training")
-    parser.add_argument("--data-dir", help="folder of the data, instead of data/")
-    parser.add_argument("--output-dir", help="folder of the results, instead of outputs/")
+    parser.add_argument("--quick", action="store_true", help="far less training; needs --to")
     parser.add_argument("--to", type=Path, help="save the executed notebook there")
     args = parser.parse_args(argv)
-    names = {"QUICK": args.quick, "DATA_DIR": args.data_dir, "OUTPUT_DIR": args.output_dir}
-    given = {name: value for name, value in names.items() if value}
-    if given and args.to is None:
-        parser.error(
-            "--quick, --data-dir and --output-dir need --to FILE, or they would end up in the "
-            "hand-in notebook"
-        )
-    if args.to is None:
-        data = NOTEBOOK.parent / "data"
-        prepare(data)
-        simulated = stand_ins(data)
-        if simulated:  # what is computed on them is no hand-in, nor may it replace one
-            given["OUTPUT_DIR"] = str(output_folder(OUTPUTS, stand_in=True))
-            args.to = Path(given["OUTPUT_DIR"], NOTEBOOK.name)
-            print(f"{', '.join(simulated)}: simulated, so the hand-in stays as it is")
-    try:
-        notebook = run(to=args.to, **given)
-    except CellExecutionError as error:
-        raise ValueError(
-            f"the notebook stopped, expected it to run to its end, got {error.ename}: "
-            f"{error.evalue}; nothing was saved, open it to see where"
-        ) from None
-    if args.to is None:
+    if args.quick and (args.to is None or args.to.resolve() == NOTEBOOK):
+        parser.error("--quick needs --to FILE, another one than the hand-in")
+    fill()
+    lines = look_at_all()
+    print("\n".join(lines))
+    to = args.to or NOTEBOOK
+    if args.to is None and any("SIMULATED" in line for line in lines):
+        to = OUTPUTS / "stand-in" / NOTEBOOK.name  # no hand-in, nor may it replace one
+    check_target(to)
+    if args.quick:
+        (OUTPUTS / "quick").mkdir(parents=True, exist_ok=True)
+    before = NOTEBOOK.read_bytes()
+    notebook = run(NOTEBOOK, args.quick)
+    changed = to == NOTEBOOK and NOTEBOOK.read_bytes() != before
+    if changed:
+        to = NOTEBOOK.with_name("Lab6.executed.ipynb")
+    write_text(to, nbformat.writes(notebook) + "\n")
+    if changed:
+        return f"run: {NOTEBOOK.name} was changed meanwhile and stays so; the result is {to.name}"
+    if to == NOTEBOOK:
         write_text(OUTPUTS / "Lab6.html", to_html(notebook))
-    print(f"{args.to or NOTEBOOK.name}: {len(notebook.cells)} cells run")
+    print(f"{to}: {len(notebook.cells)} cells run")
+    return 0

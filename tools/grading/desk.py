@@ -5,6 +5,7 @@ out of which the next run takes the cards of hand-ins that have not changed. A m
 edited stays as it is: the marks then go to marks-2.csv.
 """
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -17,17 +18,20 @@ from itertools import count
 import pandas as pd
 from pebble import ProcessPool
 
-from data.course import LABELS, SINE, sha256
-from lab.files import write_text
+from data.prepare import LABELS, SINE
+from tools.files import write_text
 from tools.grading import page, rules, score, submission
 from tools.grading.boards import Boards
 from tools.grading.similar import plagiarism
 from tools.grading.template import template_rule
 
-TEMPLATE = rules.ROOT / "template" / "Lab6_template.ipynb"
 SECONDS, MEMORY = 20, 4 * 2**30  # for one hand-in
 EACH = 200  # hand-ins after which a process is replaced by a new one
 PAUSE = 2  # seconds between two writings of marks.csv in the course of a batch
+
+
+def sha256(raw):
+    return hashlib.sha256(raw).hexdigest()
 
 
 class _Terms:
@@ -37,9 +41,10 @@ class _Terms:
         boards = args.leaderboard or [], args.roster, args.deadline, args.ranking
         self.boards = Boards(*boards) if any(boards) else None
         self.truth = score.Truth(args.data_dir)
-        self.template = (args.template or TEMPLATE).read_bytes()
-        paths = [args.data_dir / SINE, args.data_dir / LABELS, *boards[0], args.roster]
+        self.template = args.template.read_bytes() if args.template else b""
+        paths = [args.data_dir / SINE[0], args.data_dir / LABELS, *boards[0], args.roster]
         paths += sorted(rules.ROOT.glob("tools/grading/*.*"))
+        paths += sorted(rules.ROOT.glob("tools/check/*.py"))
         read = [path.read_bytes() for path in paths if path and path.is_file()]
         self.digest = sha256(repr((boards, self.template, read)).encode())
 
@@ -66,8 +71,10 @@ def _grade(path, known):
     if digest == known:
         return digest, None
     card = score.score_card(hand_in, _terms.truth, boards=_terms.boards)
-    rule = template_rule(hand_in.files.get(submission.NOTEBOOK, b""), _terms.template)
-    return digest, _with_rule(card, rule) | {"name": hand_in.name, "student": hand_in.student}
+    if _terms.template:
+        rule = template_rule(hand_in.files.get(submission.NOTEBOOK, b""), _terms.template)
+        card = _with_rule(card, rule)
+    return digest, card | {"name": hand_in.name, "student": hand_in.student}
 
 
 def _graded(paths, terms, known):

@@ -28,9 +28,7 @@ import numpy as np
 import psutil
 import pyseccomp
 
-from data import course
-from data.record import RECORD, stand_ins
-from lab.expected import BOUND
+from data.prepare import ACTIVITY, SINE, read_file
 from tools.continuation import exact_continuation, mape
 from tools.grading import submission
 from tools.grading.rules import ROOT, rule
@@ -65,13 +63,7 @@ def rerun(hand_ins, data_dir, scheduler=None, workers=None, limits=LIMITS):
         ValueError, OSError: the course's data are not there, or simulated.
     """
     data_dir, waiting, pending = Path(data_dir).resolve(), iter(hand_ins), {}
-    sine = course.check_file(course.SINE, (data_dir / course.SINE).read_bytes())
-    answers = exact_continuation(sine)[:, 0]
-    if stand_ins(data_dir):
-        raise ValueError(
-            f"{data_dir}: expected the course's data, got simulated ones, with which no hand-in "
-            "was made; run python -m tools data --force"
-        )
+    answers = exact_continuation(read_file(SINE[0], (data_dir / SINE[0]).read_bytes()))[:, 0]
     with _executor(scheduler, workers, limits) as (executor, width, stop):
         while True:
             for hand_in in islice(waiting, max(0, width() - len(pending))):
@@ -160,9 +152,9 @@ def _walls(data_dir, limits):
         inner += ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
     shown = {Path(x): x for x in (*SANDBOX["system"], sys.base_prefix, sys.prefix)}
     shown[Path(__file__).with_name("inside.sh")] = "/inside.sh"
-    for pattern in (*SANDBOX["project"], *(f"{layer}.py" for layer in submission.LAYERS)):
+    for pattern in (f"{layer}.py" for layer in submission.LAYERS if layer != "RNN"):
         shown |= {path: f"/project/{path.relative_to(ROOT)}" for path in ROOT.glob(pattern)}
-    shown |= {data_dir / name: f"/data/{name}" for name in (*course.FILES, RECORD)}
+    shown |= {data_dir / name: f"/data/{name}" for name in (*SINE, *ACTIVITY)}
     built = ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", str(limits.disk)]
     built += ["--tmpfs", "/tmp"]
     for path, name in shown.items():
@@ -265,4 +257,4 @@ def _same(a, b):
         a, b = np.asarray(a, float), np.asarray(b, float)
     except (ValueError, TypeError):  # text, lists of uneven length, or a check that lacks
         return False
-    return a.shape == b.shape and np.allclose(a, b, rtol=0, atol=BOUND, equal_nan=True)
+    return a.shape == b.shape and np.allclose(a, b, rtol=0, atol=1e-12, equal_nan=True)

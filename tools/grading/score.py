@@ -3,45 +3,34 @@
     python -m tools score [FOLDER] [--json]      one hand-in, a folder or a zip; default: one's own
     python -m tools score --batch FOLDER         each one in it: marks.csv and marks.html there
 
-Graded figures are computed anew by the reference implementation, and the sine answers are held
-against the exact continuation. A student's edition has neither: it looks at the form, at what the
-notebook's own checks say, and at its validation figures. The exit status is 0 when everything that
-can be earned on this computer is earned and no rule is broken.
+Graded figures are computed anew by the plain solution of tools/check, and the sine answers are
+compared with the exact continuation. The exit status is 0 when everything that can be earned on
+this computer is earned and no rule is broken.
 """
 
 import argparse
 import json
-import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from data import course
-from data.record import SIMULATED, entry_of, read_records
-from lab.expected import BOUND, expected_seed1
-from lab.files import OUTPUTS
-from lab.mistakes import difference, explain
+from data.prepare import LABELS, SHAPES, SINE, read_file
 from tools.cells import NOTEBOOK
+from tools.check.check import graded, name_mistakes
+from tools.continuation import exact_continuation, mape
+from tools.files import OUTPUTS
 from tools.grading import rules, submission
 from tools.grading.submission import ADVANCED, BASIC, FILES, GRADED, LAYERS, REPORT, HandIn
-
-try:
-    from tools.continuation import exact_continuation, mape
-    from tools.grading import reference
-except ImportError:  # a student's edition
-    exact_continuation = reference = None
 
 DATA = NOTEBOOK.parent / "data"
 CHECKS = rules.DATA["checks"]  # check, points in equal shares for the entries that are computed
 TASKS = rules.DATA["tasks"]  # "basic" and "advanced"; bounds with points, the best first
-SINE = TASKS["basic"]["points"]
+BOUND = 1e-12  # difference that still counts as equal
 BOUND_32 = 1e-5  # of figures that were computed in float32, as a part of the largest
 PUBLIC = 0.6  # part of the test rows that decides the activity's points
 ABSENT = "no CSV here; it may be at Kaggle alone, whose board decides: --leaderboard"
-VALIDATION = "validation.json"  # what the notebook measured on real data held out
 
 
 @dataclass
@@ -58,43 +47,32 @@ class Line:
 
 
 class Truth:
-    """What every hand-in is held against, computed once; None and a reason where data lacks."""
+    """What every hand-in is compared with, computed once; None and a reason where data lacks."""
 
     def __init__(self, data_dir):
-        self.graded = reference.graded(42) if reference else expected_seed1()
-        self.origin, self.lacking = {}, {}  # by file name: where it came from; why it is no truth
-        self.sine = self._answers(data_dir / course.SINE, exact_continuation)
-        self.activity = self._answers(data_dir / course.LABELS, np.ravel)
+        self.graded = graded(42)
+        self.lacking = {}  # by file name: why there are no answers
+        self.sine = self._answers(data_dir / SINE[0], exact_continuation)
+        self.activity = self._answers(data_dir / LABELS, np.ravel)
 
     def _answers(self, path, answers_in):
-        """Return the answers that follow from a data file, or None.
-
-        A simulated stand-in counts as absent: no one's answers fit data of our own invention.
-        """
+        """Return the answers that follow from a data file, or None."""
         name = path.name
         try:
             if not path.is_file():
                 raise ValueError("there is none")
-            raw = path.read_bytes()
-            entry = entry_of(read_records(path.parent), name, raw)
-            self.origin[name] = f"{name} ({entry['from'] if entry else 'of unknown origin'})"
-            if entry and entry["from"] == SIMULATED:
-                raise ValueError("it is a simulated stand-in; put the real file into data/")
-            if not answers_in:
-                raise ValueError("its answers are known to the assistant's card alone")
-            return answers_in(course.check_file(name, raw)).ravel()
+            return answers_in(read_file(name, path.read_bytes())).ravel()
         except ValueError as error:
             self.lacking[name] = f"cannot be held against {name}: {error}"
             return None
 
 
-def score_card(hand_in, truth, validation=None, boards=None):
+def score_card(hand_in, truth, boards=None):
     """Return the score card of one hand-in: {"points", "out_of", "open", "proposed", ...}.
 
     Args:
         hand_in: submission.HandIn.
         truth: Truth.
-        validation: figures of VALIDATION, which stand in where the answers are not known.
         boards: boards.Boards, or None.
     """
     held, faults = {}, {}
@@ -110,10 +88,10 @@ def score_card(hand_in, truth, validation=None, boards=None):
     if classes is not None and truth.activity is not None:
         own["advanced"] = float(np.mean(classes == truth.activity))
     board = boards.points(hand_in) if boards else {}
-    lines = _graded_lines(held.get(GRADED), faults.get(GRADED), truth, cells or [])
+    lines = _graded_lines(held.get(GRADED), faults.get(GRADED), truth)
     for key, task in TASKS.items():
         fault = faults.get(task["file"]) if task["file"] in hand_in.files else ABSENT
-        lines.append(_answers_line(key, fault, truth, own, board, validation or {}))
+        lines.append(_answers_line(key, fault, truth, own, board))
     ranking = Line("Activity, ranking", 0, 5, "decided on Kaggle's board, not here", status="open")
     if "ranking" in board:
         ranking = Line("Activity, ranking", board["ranking"], 5, "by Kaggle's board")
@@ -154,20 +132,13 @@ def _one_page(raw):
 READERS = {NOTEBOOK.name: submission.code_cells, REPORT: _one_page, **submission.READERS}
 
 
-def _graded_lines(figures, fault, truth, cells):
+def _graded_lines(figures, fault, truth):
     if figures is None:
         return [Line(part, 0, out_of, "", fault) for part, (_, out_of, _) in CHECKS.items()]
-    lines = [
+    return [
         _check_line(part, out_of, check, computed, figures.get(check, {}), truth.graded[check])
         for part, (check, out_of, computed) in CHECKS.items()
     ]
-    printed = "\n".join(submission.outputs_of(cell)[0] for cell in cells)
-    for line in () if reference else lines:  # else the notebook's own check, for seed 1, decides
-        check, line.status = CHECKS[line.part][0], "estimate"
-        if not re.search(rf"^{check}: all \d+ entries agree$", printed, re.MULTILINE):
-            said = f'the notebook does not print "{check}: all ... entries agree"'
-            line.points, line.missing = 0, f"{line.missing}; {said}".removeprefix("; ")
-    return lines
 
 
 def _check_line(part, out_of, check, computed, figures, expected):
@@ -182,17 +153,11 @@ def _check_line(part, out_of, check, computed, figures, expected):
     said = [f"{check} has no {', '.join(absent)}"] if absent else []
     said += [f"{key} {fault}" for key, fault in faults.items() if fault]
     if said and all(" is off by " in fault for fault in said):
-        said += explain(check, plain, expected, BOUND, mistakes())
+        names = name_mistakes(check, plain, 42)
+        said += [f"known mistake: {' or: '.join(names)}"] if names else []
     right = sum(faults.get(key) == "" for key in computed)
-    verdict = "equal the recomputed ones" if reference else "have the right shape"
-    evidence = f"{right} of {len(computed)} entries {verdict}"
+    evidence = f"{right} of {len(computed)} entries equal the recomputed ones"
     return Line(part, out_of * right / len(computed), out_of, evidence, "; ".join(said))
-
-
-@cache
-def mistakes():
-    """Return the fingerprints of known mistakes in the figures that are handed in."""
-    return json.loads(Path(__file__).with_name("mistakes.json").read_text("utf-8"))
 
 
 def _plain(key, value):
@@ -211,12 +176,12 @@ def _fault(value, expected):
     with np.errstate(all="ignore"):
         single = np.array_equal(value, value.astype(np.float32))  # whatever it is saved as
         error = np.abs(value - expected).max()
-    right = error <= BOUND or (single and difference(value, expected) <= BOUND_32)
-    return "" if right or not reference else f"is off by {error:.1e}"  # NaN is never right
+    right = error <= BOUND or (single and error <= BOUND_32 * np.abs(expected).max())
+    return "" if right else f"is off by {error:.1e}"  # NaN is never right
 
 
-def _answers_line(key, fault, truth, own, board, validation):
-    """Return the line of a CSV: by Kaggle's board, by the truth, or by figures of validation."""
+def _answers_line(key, fault, truth, own, board):
+    """Return the line of a CSV: by Kaggle's board, or by the answers."""
     task, status = TASKS[key], "measured"
     part, best = task["part"], task["points"][0][1]
     if key in board:
@@ -224,15 +189,12 @@ def _answers_line(key, fault, truth, own, board, validation):
     elif fault:
         return Line(part, 0, best, "", fault, "open" if fault is ABSENT else status)
     elif key in own:
-        figure, data = own[key], truth.origin[task["truth"]]
+        figure, data = own[key], task["truth"]
         if key == "advanced":
-            low, high = public_range(figure, course.WINDOWS["test"])
+            low, high = public_range(figure, SHAPES["X_test.npy"][0])
             if points_for(key, low) < points_for(key, high):
                 status = "estimate"
                 data += f"; Kaggle decides by 60 % of the rows: {low:.4f} to {high:.4f} (95 %)"
-    elif task["validated"] in validation:
-        figure, data = validation[task["validated"]], "the notebook's own validation data"
-        status = "estimate"
     else:
         return Line(part, 0, best, "format right", truth.lacking[task["truth"]], "open")
     points = points_for(key, figure)
@@ -275,8 +237,6 @@ def as_text(card):
         if line["missing"]:
             shown.append(f"{'':<40}{line['missing']}")
     shown.append(f"  {'Total':<26}{card['points']:>4g} / {card['out_of']:g}")
-    if not reference:
-        shown.append("The assistant's card decides: it computes the entries for seed 42 anew.")
     shown.append("~ an estimate   ? open\n")
     for rule in card["rules"]:
         shown.append(f"  {rule['rule']:<15}{rule['verdict']:<13}{rule['evidence']}".rstrip())
@@ -296,10 +256,8 @@ def own_hand_in():
 
 
 def own_card(data_dir=DATA):
-    """Return one's own score card, where validation figures may stand in for the answers."""
-    path = OUTPUTS / VALIDATION
-    validation = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    return score_card(own_hand_in(), Truth(data_dir), validation)
+    """Return one's own score card."""
+    return score_card(own_hand_in(), Truth(data_dir))
 
 
 def main(argv):
@@ -308,25 +266,22 @@ def main(argv):
     parser.add_argument("--data-dir", type=Path, default=DATA)
     parser.add_argument("--json", action="store_true", help="print the score card as JSON")
     parser.set_defaults(batch=None)
-    if reference:
-        _add_options(parser)
+    _add_options(parser)
     args = parser.parse_args(argv)
     folder = args.batch or args.folder
     if not folder.exists():
         parser.error(f"{folder}: expected a folder of hand-in files, found none; check the path")
     if folder.resolve() == OUTPUTS.resolve():
         card = own_card(args.data_dir)
-    elif reference:
+    else:
         try:
             from tools.grading import desk
-        except ImportError as error:  # students need not install its libraries
+        except ImportError as error:  # one's own card needs none of its libraries
             parser.error(f"{error}; run pip install -r tools/grading/requirements.txt")
         if args.batch:
             print(desk.batch(args))
             return 0
         card = desk.single(args)
-    else:
-        card = score_card(submission.read(folder), Truth(args.data_dir))
     print(json.dumps(card, indent=1) if args.json else as_text(card))
     return 0 if complete(card) else 1
 
@@ -337,7 +292,7 @@ def _add_options(parser):
     add, boards = parser.add_argument, "Kaggle's of the sine data; again, that of the activities"
     add("--batch", type=Path, metavar="FOLDER", help="grade each folder and each zip in it")
     add("--against", type=Path, metavar="FOLDER", help="earlier hand-ins, for plagiarism")
-    add("--template", type=Path, metavar="NOTEBOOK", help="what was handed out; default: ours")
+    add("--template", type=Path, metavar="NOTEBOOK", help="what was handed out, to compare with")
     add("--leaderboard", type=Path, action="append", metavar="CSV", help=boards)
     add("--roster", type=Path, metavar="CSV", help="student numbers, and when they handed in")
     add("--deadline", metavar="WHEN", help="such as 2024-12-20T23:59+08:00")

@@ -20,7 +20,7 @@ import pandas as pd
 from IPython.core.inputtransformer2 import TransformerManager
 from pypdf import PdfReader
 
-from data import course
+from data.prepare import SHAPES
 from tools.grading import safe_load
 
 NOTEBOOK, GRADED, REPORT = "Lab6.ipynb", "Lab6_outputs.npy", "Lab6_report.pdf"
@@ -118,7 +118,7 @@ def _rank(path, wanted):
     """Return a pair, the lower the nearer a path is to the file `wanted`; None: another file."""
     stem, suffix = wanted.split(".")
     plain = re.sub(r"[\W_]+", "", path.stem.lower())
-    if path.suffix.lower() != f".{suffix}" or path.name in course.FILES:
+    if path.suffix.lower() != f".{suffix}" or path.name in SHAPES:
         return None
     nearness = [path.name == wanted, path.name.lower() == wanted.lower()]
     nearness += [stem.replace("_", "").lower() in plain, WORDS.get(wanted, "") in plain]

@@ -17,7 +17,7 @@ from tools.grading.similar import LONGEST, PART
 
 MARK = "between_the_marks"
 LINES = 12  # shown of a change
-LEFT_OUT = re.compile(r"^\s*[%!].*|^from lab\.checks import NotWritten$", re.M)
+LEFT_OUT = re.compile(r"^\s*[%!].*", re.M)
 
 
 def template_rule(notebook, template):

@@ -36,29 +36,6 @@ def ours(layer, X, dH):
     return step
 
 
-def plain(layer, X, dH):
-    """The equations as they stand, one timestep after the other, nothing reused."""
-    Wx, Wh, bh = layer.Wx, layer.Wh, layer.bh
-    N, T, _ = X.shape
-
-    def step():
-        h = [np.zeros_like(dH)]
-        for t in range(T):
-            h.append(np.tanh(X[:, t] @ Wx.T + h[-1] @ Wh.T + bh.T))
-        dWx, dWh, dbh = np.zeros_like(Wx), np.zeros_like(Wh), np.zeros_like(bh)
-        dh = dH
-        for t in range(T - 1, -1, -1):
-            delta = dh * (1 - h[t + 1] ** 2)
-            dWx += delta.T @ X[:, t]
-            dWh += delta.T @ h[t]
-            dbh += delta.sum(axis=0)[:, None]
-            dh = delta @ Wh
-        for W, dW in ((Wx, dWx), (Wh, dWh), (bh, dbh)):
-            W -= LEARNING_RATE * dW / N
-
-    return step
-
-
 def floor(layer, X, dH):
     """Only what no NumPy layer can leave out: the matrix products and the tanh, arrays at hand."""
     N, T, D = X.shape
@@ -133,4 +110,4 @@ def jax(layer, X, dH):
     return step
 
 
-ENGINES = {"ours": ours, "floor": floor, "plain": plain, "torch": torch, "jax": jax}
+ENGINES = {"ours": ours, "floor": floor, "torch": torch, "jax": jax}

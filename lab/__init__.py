@@ -1,1 +1,0 @@
-"""What the notebook, the layers and the data import, and the lesson does not teach."""
