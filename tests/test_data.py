@@ -1,4 +1,4 @@
-"""data/prepare.py: the look at each file, what is taken from where, stand-ins, and own files kept."""
+"""data/prepare.py: the look at each file, what is taken from where, stand-ins, own files."""
 
 import io
 import zipfile
@@ -48,7 +48,7 @@ LOOKS = {  # name: (file, what is done to its array, words)
     "one value": ("X_train.npy", lambda A: changed(A, (5, 7, 2), A[5, 7, 2] + 0.02), "nothing odd"),
     "with gravity": (
         "X_train.npy",
-        lambda A: A + [1, 0, 0, 0, 0, 0],
+        lambda A: A + np.eye(6)[0],
         "acceleration x has mean 1.0",
     ),
     "a small offset": ("X_train.npy", lambda A: A + 1e-4, "NOT the course's file"),

@@ -1,4 +1,4 @@
-"""The notebook: it stands alone, also as handed in and with students' layers; its form; its output."""
+"""The notebook: it stands alone, also as handed in and with students' layers; its form."""
 
 import json
 import re
@@ -100,7 +100,7 @@ def test_blank_each_part_gives_one_line_and_the_rest_runs(tmp_path, simulated):
     assert {*errors(cells)} == {"NotImplementedError", "NameError"}
     found = [o for cell in cells for o in cell.outputs if o.output_type == "error"]
     assert all(len(o.traceback) == 1 and "\n" not in o.evalue for o in found)
-    assert sum(bool(c.outputs) and not errors([c]) for c in cells) >= 8
+    assert sum(bool(c.outputs) and not errors([c]) for c in cells) >= 6
 
 
 # What is committed
@@ -192,7 +192,7 @@ def test_augmentation_keeps_to_the_recording(lab):
     none = {"shift": 0, "pace": 0, "strength": 0, "turn": 0}
     np.testing.assert_allclose(lab.augment(rng, *context, **none), X, rtol=1e-5, atol=1e-4)
     moved = lab.augment(rng, *context, **none | {"shift": 30})
-    assert all(np.abs(w - signal[i * 64 : i * 64 + 128]).max() > 0 for i, w in enumerate(moved[:5]))
+    assert np.abs(moved - X).max(axis=(1, 2))[:4].min() > 0.1
     for window in moved[:5]:  # on the straight lines between the samples of its own signal
         assert np.abs(window[:, None, 0] - signal[None, :, 0]).min(axis=1).max() < 2
     turned = lab.augment(rng, *context, **none | {"turn": 0.5})
