@@ -14,7 +14,7 @@ from tools.check import check
 from tools.check.check import check_all, definitions, graded, name_mistakes, read_cells
 from tools.check.mistakes import FREE, MISTAKES, SOLUTION
 
-GRADED = "RNN_initialization", "RNN_forward", "RNN_backward", "Model_class"
+GRADED = check.COURSE
 
 
 def notebook(folder, *sources):

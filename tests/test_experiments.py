@@ -64,6 +64,13 @@ CLAIMS = [  # where, words of it, what must hold
         all(row["loss"] is None for row in r.rows("clipping", 0.3, None))
         and max(row["loss"] for row in r.rows("clipping", 0.3, 1.0))
         < min(row["loss"] for row in r.rows("clipping", 0.05, 1.0))),
+    (PAGE, "Recurrence\nleaves fewer errors than Dense layers alone", lambda r:
+        max(r.errors("one layer")) < min(r.errors("Dense alone"))),
+    (PAGE, "depth by itself buys nothing here, augmentation, neighbours and the average do", lambda r:
+        middle(r.errors("stack")) > middle(r.errors("one layer")) - 15
+        and max(r.errors("stack")) < min(r.errors("not augmented"))
+        and max(r.errors("submitted", "neighbours")) < min(r.errors("stack", "neighbours"))
+        < min(r.errors("stack"))),
     (PAGE, "Turning the windows in training helps those whose phone sits otherwise", lambda r:
         middle(r.errors("not turned")) > middle(r.errors("stack"))),
     (PAGE, "a leak promises too much", lambda r:

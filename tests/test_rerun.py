@@ -1,215 +1,139 @@
-"""The rerun: hostile notebooks get nowhere and leave nothing; honest ones come out as they came.
+"""The sandbox: what a hostile notebook cannot do there, and what a whole rerun says."""
 
-tests/hostile.txt has the hostile ones. All run in one class, of which two are honest. What a
-notebook saw of the computer it says in its error, for that comes out of the sandbox.
-"""
-
-import os
-import re
-import shutil
+import json
 import socket
-import threading
-import time
-from contextlib import suppress
 
-import nbformat
-import numpy as np
-import pandas as pd
 import pytest
-from conftest import ROOT
+from hand_ins import ADVANCED, BASIC, GRADED, NOTEBOOK, Work, filled, notebook, write_data
 
-from data import course
-from data.prepare import prepare
-from data.record import RECORD
-from tools.grading.reference import graded
-from tools.grading.submission import ADVANCED, BASIC, GRADED, NOTEBOOK, HandIn, read_graded
+from tools.grading import batch, card, rerun, submission
 
-psutil = pytest.importorskip("psutil")
-pytest.importorskip("pyseccomp")
-pytestmark = pytest.mark.skipif(not shutil.which("bwrap"), reason="needs apt install bubblewrap")
-
-from tools.grading import rerun  # noqa: E402
-
-SMALL = rerun.Limits(seconds=12, memory=10**9, processes=64, disk=30 * 10**6)
-rerun.ENVIRONMENT["TESTED_BY"] = str(os.getpid())  # to find the processes of these sandboxes
-CELLS = re.compile(r"^# (.+?) \| (.+)\n((?:.+\n)+)", re.MULTILINE)
-(_, _, HELPERS), (_, _, HONEST), *HOSTILE = CELLS.findall(
-    (ROOT / "tests" / "hostile.txt").read_text("utf-8")
-)
-OWN_LAYER = (ROOT / "tests/students/rebinding/RNN.py").read_text("utf-8").replace("0.01", "0.02")
-
-
-def hand_in(name, cell, files=None):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
-    return HandIn(name, "", {NOTEBOOK: nbformat.writes(notebook).encode()} | (files or {}))
-
-
-def in_sandboxes():
-    """The processes of all sandboxes, also such as left theirs."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.environ().items() >= rerun.ENVIRONMENT.items():
-                found.append(process)
-    return found
-
-
-def wait_until(holds):
-    end = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-def project():
-    """What the project's own files are, with what may be done with them."""
-    files = [*ROOT.glob("*.py"), *ROOT.glob("lab/*"), *ROOT.glob("data/*.py")]
-    return {path: (path.read_bytes(), path.stat().st_mode) for path in files if path.is_file()}
+pytestmark = pytest.mark.skipif(not rerun.is_here(), reason="needs bubblewrap")
+LIMITS = rerun.Limits(seconds=20, memory=10**9, processes=16, disk=20 * 10**6)
+SAVE = "import numpy as np\nnp.save('Lab6_outputs.npy', {})"
 
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    prepare(folder, simulate=True)
-    (folder / RECORD).unlink()  # of unknown origin, as files from Kaggle
-    return folder
+    write_data(tmp_path_factory.mktemp("course") / "data")
+    return tmp_path_factory.getbasetemp() / "course0/data"
 
 
-@pytest.fixture(scope="module")
-def class_(data_dir, tmp_path_factory):
-    """A class with all hostile notebooks, run two at a time: {name: (Rule, what it made)}."""
-    canary = tmp_path_factory.mktemp("hand-ins") / "canary.ipynb"
-    canary.write_text("another's")
-    before = project()
-    with pytest.MonkeyPatch.context() as patch, socket.create_server(("127.0.0.1", 0)) as server:
-        patch.setenv("A_SECRET", "A_SECRET")
-        port = str(server.getsockname()[1])
-        hand_ins = [
-            hand_in(name, HELPERS + code.replace("PORT", port).replace("CANARY", str(canary)))
-            for name, _, code in HOSTILE
-        ]
-        hand_ins.insert(0, hand_in("honest", HONEST))
-        hand_ins.append(hand_in("own layer", HONEST, files={"RNN.py": OWN_LAYER.encode()}))
-        ran = rerun.rerun(hand_ins, data_dir, workers=2, limits=SMALL)
-        found = {name: (rule, made) for name, rule, made in ran}
-        server.setblocking(False)
-        with pytest.raises(BlockingIOError):  # nobody called
-            server.accept()
-    assert len(HOSTILE) >= 20
-    assert found.keys() == {one.name for one in hand_ins}
-    assert canary.read_text() == "another's"
-    assert project() == before
-    wait_until(lambda: not in_sandboxes())
-    return found
+def run(data_dir, *cells, files=(), **options):
+    files = {NOTEBOOK: notebook([*cells, SAVE])} | dict(files)
+    options = {"limits": LIMITS} | options
+    return rerun.run(submission.HandIn("a", files=files), data_dir, **options)
 
 
-@pytest.mark.parametrize(("name", "said"), [case[:2] for case in HOSTILE])
-def test_a_hostile_notebook_gets_nowhere(name, said, class_):
-    rule, made = class_[name]
-    assert (rule.verdict, made) == ("suspect", {})
-    assert re.search(said, rule.evidence), rule.evidence
+REFUSED = {  # what is tried: what it ends in
+    "a socket": ("import socket; socket.socket()", "PermissionError"),
+    "a pair of sockets": ("import socket; socket.socketpair()", "PermissionError"),
+    "AF_VSOCK": ("import socket; socket.socket(40, 1)", "PermissionError"),
+    "shared anonymous memory": ("import mmap; mmap.mmap(-1, 10**8)", "PermissionError"),
+    "memory of /dev/zero": (
+        "import mmap, os\nmmap.mmap(os.open('/dev/zero', os.O_RDWR), 10**8)", "Error"),
+    "a file in memory": ("import os; os.memfd_create('a')", "PermissionError"),
+    "100 GB": ("bytearray(100 * 10**9)", "MemoryError"),
+    "a large file": ("open('a', 'wb').write(bytes(30 * 10**6))", "OSError|No space"),
+    "room again": ("import os; os.remove('a'); 1 / 0", "ZeroDivisionError"),
+    "a full disk": (
+        "import os\ntry:\n    for i in range(9): open(f'x{i}', 'wb').write(bytes(5 * 10**6))\n"
+        "finally: [os.remove(x) for x in os.listdir() if x[0] == 'x']", "No space left"),
+    "the project": ("open('<root>/README.md')", "FileNotFoundError"),
+    "the labels": ("open('/data/y_test.npy')", "FileNotFoundError"),
+    "the system": ("open('/usr/a', 'w')", "Read-only|Permission"),
+    "a password file": ("open('/etc/passwd')", "FileNotFoundError"),
+    "all cores": ("import os; os.sched_setaffinity(0, range(64))", "PermissionError"),
+    "its priority": ("import os; os.setpriority(os.PRIO_PROCESS, 0, -5)", "PermissionError"),
+    "to be root": ("import os; os.setuid(0)", "PermissionError"),
+    "a namespace": ("import os, ctypes\nif ctypes.CDLL(None).unshare(0x10000000) == -1: 1 / 0",
+                    "ZeroDivisionError"),
+    "sklearn": ("import sklearn", "ModuleNotFoundError"),
+    "sklearn, by exec": ("print.__self__.exec('import sklearn')", "ModuleNotFoundError"),
+    "sklearn, by Matplotlib": (
+        "import matplotlib.pyplot as plt\nplt.switch_backend('module://sklearn')",
+        "ModuleNotFoundError"),
+    "sklearn, by a pickle": (
+        "import pickle; pickle.loads(b'csklearn.svm\\nSVC\\n.')", "ModuleNotFoundError"),
+    "sklearn, by a subprocess": (
+        "import subprocess, sys\n"
+        "subprocess.run([sys.executable, '-c', 'import sklearn'], check=True)",
+        "CalledProcessError"),
+    "sklearn, by pip": ("import importlib; importlib.import_module('pip')", "ModuleNotFoundError"),
+    "torch, by a path": (
+        "import sys; sys.path += ['<site>']\nimport autograd", "ModuleNotFoundError"),
+}  # fmt: skip
 
 
-def test_an_honest_notebook_runs_with_its_own_layers_or_ours(class_):
-    outputs = []
-    for rule, made in (class_["honest"], class_["own layer"]):
-        assert rule.verdict == "ok"
-        assert rule.evidence.count("made, and nothing handed in to compare") == 3
-        outputs.append(read_graded(made[GRADED])["RNN_forward"]["Output"])
-    ours, theirs = outputs
-    assert np.allclose(ours, graded(42)["RNN_forward"]["Output"], rtol=0, atol=1e-12)
-    assert np.abs(theirs).mean() > 1.5 * np.abs(ours).mean()
+def test_what_is_refused(data_dir):
+    import numpy
+
+    site = numpy.__file__.rsplit("/", 2)[0]
+    cells = [
+        x.replace("<site>", site).replace("<root>", str(rerun.ROOT)) for x, _ in REFUSED.values()
+    ]
+    result = run(data_dir, *cells)
+    assert result["ended"] and GRADED in result["made"], result
+    errors = dict(result["errors"])
+    for number, (name, (_, wanted)) in enumerate(REFUSED.items(), 1):
+        said = errors.get(number, "done")
+        assert any(part in said for part in wanted.split("|")), (name, said)
 
 
-def table(column, values, first):
-    ids = range(first, first + len(values))
-    return pd.DataFrame({"Id": ids, column: values}).to_csv(index=False).encode()
+ENDED = {  # a cell: why its sandbox had to end
+    "while True: pass": "it ran for more than 3 seconds",
+    "import os\nwhile True: os.fork()": "it ran for|without a report|GB of memory",
+    "import os, time\nfor _ in range(12):\n    if not os.fork():\n        x = b'x' * 200000000\n"
+    "        time.sleep(60)\ntime.sleep(60)": "more than 1 GB of memory",
+    "import os; os._exit(0)": "it ended without a report",
+    "while True: print('x' * 10000)": "it ran for more than 3 seconds|without a report|memory",
+}
 
 
-def npy(**figures):
-    return course.npy_bytes(np.array({"RNN_forward": figures}, object))
+@pytest.mark.parametrize("cell", ENDED)
+def test_what_ends_a_sandbox(cell, data_dir):
+    result = run(data_dir, cell, limits=LIMITS._replace(seconds=3))
+    ((number, reason),) = result["errors"]
+    assert number == 0 and not result["made"]
+    assert any(part in reason for part in ENDED[cell].split("|")), reason
 
 
-WAVE, CLASSES = np.linspace(1, 2, 500), np.arange(2947) % 3
-MANY = CLASSES * (np.arange(2947) > 500)
+def test_nothing_of_this_computer_is_reached(data_dir):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        result = run(data_dir, f"import urllib.request as u; u.urlopen('http://127.0.0.1:{port}')")
+    assert "not permitted" in result["errors"][0][1]
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "verdict", "said"),
-    [
-        (GRADED, npy(Output=[1 + 1e-15, 1, np.nan]), "ok", "equal"),
-        (GRADED, npy(Output=[1 + 1e-4, 1, np.nan]), "suspect", "differs in 'RNN_forward'"),
-        (GRADED, npy(Output=np.ones(2)), "suspect", "differs in 'RNN_forward'"),
-        (GRADED, npy(Output="text"), "suspect", "differs in 'RNN_forward'"),
-        (GRADED, b"no npy", "ok", "made, and nothing handed in to compare"),
-        (BASIC, table("answer", 1.1 * WAVE, 1), "ok", "equal"),
-        (BASIC, table("answer", 0.92 * WAVE, 1), "ok", "close: MAPE 8 % came, 10 % made"),
-        (BASIC, table("answer", WAVE, 1), "suspect", "differs: MAPE 0 % came, 10 % made"),
-        (ADVANCED, table("Classes", MANY, 0), "ok", "equal in 88.7 % of the rows"),
-        (ADVANCED, table("Classes", 0 * CLASSES, 0), "suspect", "equal in 33.4 % of the rows"),
-    ],
-)
-def test_what_came_is_held_against_what_was_made(name, content, verdict, said):
-    made = {GRADED: npy(Output=[1, 1, np.nan]), BASIC: table("answer", 1.1 * WAVE, 1)}
-    made[ADVANCED] = table("Classes", CLASSES, 0)
-    rule = rerun._verdict({name: content}, made, ["cell 3 ended in 'KeyError'"], WAVE)
-    assert (rule.rule, rule.verdict, rule.penalty) == ("own code", verdict, "zero")
-    assert f"{name} {said}" in rule.evidence
-    assert rule.evidence.endswith("; cell 3 ended in 'KeyError'")
+def test_a_report_may_hold_anything(tmp_path):
+    for raw in (b"", b"x" * 2000, b"\0" * 10240):
+        path = tmp_path / "report"
+        path.write_bytes(raw)
+        with open(path, "rb") as file:
+            assert rerun._read(file) == {"errors": [(0, "it ended without a report")]}
 
 
-def test_prepared_answers_are_not_made(data_dir, class_):
-    cell = "import pandas as pd\npd.read_csv('y_pred_basic.csv').to_csv('y_pred_basic.csv')"
-    prepared = hand_in("a", cell, files=class_["honest"][1])
-    [(_, rule, made)] = rerun.rerun([prepared], data_dir, limits=SMALL)
-    assert (rule.verdict, made) == ("suspect", {})
-    assert "made no y_pred_basic.csv" in rule.evidence
-    assert "FileNotFoundError" in rule.evidence
-
-
-def test_what_is_not_the_hand_ins_fault_is_not_checked(data_dir, tmp_path, monkeypatch):
-    def checked(one, said):
-        [(_, rule, made)] = rerun.rerun([one], data_dir, limits=SMALL)
-        assert (rule.verdict, made) == ("not checked", {})
-        assert said in rule.evidence
-
-    checked(HandIn("a", ""), "there is no Lab6.ipynb to run")
-    monkeypatch.setitem(rerun.ENVIRONMENT, "PATH", str(tmp_path))
-    checked(hand_in("a", ""), "apt install bubblewrap")
-    (tmp_path / "bwrap").write_text("#!/bin/sh\necho not permitted >&2\nexit 1\n")
-    (tmp_path / "bwrap").chmod(0o755)
-    checked(hand_in("a", ""), "the sandbox could not start: not permitted")
-
-
-def test_simulated_or_missing_data_are_no_measure(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        next(rerun.rerun([], tmp_path))
-    prepare(tmp_path, simulate=True)
-    with pytest.raises(ValueError, match="expected the course's data, got simulated"):
-        next(rerun.rerun([], tmp_path))
-
-
-def test_who_stops_it_stops_all(data_dir):
-    hand_ins = [hand_in(name, "import time\ntime.sleep(600)") for name in "bcd"]
-    results = rerun.rerun([HandIn("a", ""), *hand_ins], data_dir, workers=2, limits=SMALL)
-    assert next(results)[0] == "a"
-    wait_until(in_sandboxes)
-    results.close()
-    wait_until(lambda: not in_sandboxes())
-
-
-def test_a_cluster_loses_nothing_with_a_worker(data_dir, class_):
-    distributed = pytest.importorskip("distributed")
-    hand_ins = [hand_in(name, HONEST, files=class_["honest"][1]) for name in "abcd"]
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
-    with distributed.LocalCluster(**options) as cluster:
-        victim = psutil.Process(cluster.workers[0].pid)
-        killing = threading.Thread(target=lambda: (wait_until(victim.children), victim.kill()))
-        killing.start()
-        ran = rerun.rerun(iter(hand_ins), data_dir, cluster.scheduler_address, limits=SMALL)
-        found = {name: rule for name, rule, _ in ran}
-        killing.join()
-        assert not victim.is_running()
-    assert sorted(found) == list("abcd")
-    assert all(rule.verdict == "ok" for rule in found.values())
-    assert all(rule.evidence.count(" equal") == 3 for rule in found.values())
+def test_a_whole_rerun_is_compared(data_dir, tmp_path):
+    terms = batch.Terms(card.Truth(data_dir), store=tmp_path / "store")
+    work = Work()
+    work.write(tmp_path / "work")
+    result, _ = batch.grade(tmp_path / "work", None, terms, True)
+    rule = result.rules["own code"]
+    assert rule.verdict == "suspect"
+    assert "MAPE 16.7 % by the whole rerun, 6.41 % came" in rule.evidence
+    assert result.figures["MAPE, made"] == pytest.approx(16.73, abs=0.01)
+    (kept,) = (tmp_path / "store").iterdir()
+    made = json.loads(kept.read_text())["made"]
+    for name in (BASIC, ADVANCED):
+        work.files[name] = batch.base64.b64decode(made[name])
+    work.write(tmp_path / "same")
+    result, _ = batch.grade(tmp_path / "same", None, terms, True)
+    assert result.rules["own code"].verdict == "ok"
+    for name in (BASIC, ADVANCED):
+        del work.files[name]
+    work.cells = filled(work.style)
+    work.cells[12] = "1 / 0"
+    work.save()
+    (tmp_path / "less").mkdir()
+    result, _ = batch.grade(work.write(tmp_path / "less"), None, terms, True)
+    assert "it made no y_pred_advanced.csv" in result.rules["own code"].evidence

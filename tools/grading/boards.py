@@ -1,25 +1,26 @@
 """What Kaggle's boards, the class list and the deadline say of a hand-in.
 
 A board is Kaggle's leaderboard as CSV; a student's team has their number for a name. The class
-list is a CSV with a column "student", of numbers, and perhaps one "submitted", of times. Only what
-is certain is broken; a number that may be mistyped, or another's, is suspect.
+list is a CSV with a column "student", of numbers, and perhaps one "submitted", of times. What
+cannot be read for certain is said, never guessed.
 """
 
 import re
-from datetime import UTC, datetime
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
 import pandas as pd
 
-from data.prepare import SHAPES
-from tools.grading.rules import rule
-from tools.grading.score import public_range
-from tools.grading.submission import quoted
+from tools.grading.submission import Finding, quoted
 
 RANKING = re.compile(r"(\d+\.?\d*):(\d+)(%?)(?:,|$)")
 RANKING_HELP = "points by place, POINTS:PLACES,... such as 5:10%%,3:25%%,1:20; the first that fits"
 EXACT, INSIDE, CLOSE = "is", "holds, but is not,", "is close to"  # how a team's name fits a number
 MISTYPED = 0.85  # alike are two numbers with a digit wrong, missing or too many, or two swapped
+MAPE = {"percent": 1, "fraction": 100}
+PUBLIC, WINDOWS = 0.6, 2947  # part of the test rows that decides the activity's points; all rows
+NUMBER = re.compile(r"\d{5,}")  # what may be a student's
 
 
 class Boards:
@@ -27,6 +28,7 @@ class Boards:
 
     Args:
         leaderboards: paths of Kaggle's CSVs, that of the sine and that of the activities.
+        mape: "percent" or "fraction", how the first of them gives the error.
         roster: path of the class list, a CSV.
         deadline: ISO 8601 with its offset.
         ranking: see RANKING_HELP.
@@ -35,156 +37,151 @@ class Boards:
         ValueError: one of them is not that.
     """
 
-    def __init__(self, leaderboards=(), roster=None, deadline=None, ranking=None):
+    def __init__(self, leaderboards=(), mape=None, roster=None, deadline=None, ranking=None):
         if len(leaderboards) > 2:
-            raise _wrong("--leaderboard", "two at most", str(len(leaderboards)))
-        boards = zip(("basic", "advanced"), leaderboards, strict=False)
-        self.boards = {name: _board(name, path) for name, path in boards}
+            raise _wrong("--leaderboard", "two at most", len(leaderboards))
+        if leaderboards and mape not in MAPE:
+            raise _wrong("--mape", "percent or fraction, as the board gives it", mape)
+        scales = ("basic", MAPE.get(mape)), ("advanced", 1)
+        boards = zip(scales, leaderboards, strict=False)
+        self.boards = {name: _board(path, scale) for (name, scale), path in boards}
+        for team, (row, *_) in self.boards.get("advanced", {}).items():
+            if not 0 <= row["Score"] <= 1:
+                raise _wrong(f"{leaderboards[1]}: {team}", "an accuracy from 0 to 1", row["Score"])
         students = _table(roster, "student").to_dict("records") if roster else []
-        self.submitted = {row["student"].strip(): row.get("submitted") for row in students}
-        self.deadline = _time(deadline)
-        self.ranking = RANKING.findall(ranking or "")
+        self.submitted = {row["student"].strip(): row.get("submitted", "") for row in students}
+        self.deadline, self.ranking = _time(deadline or ""), RANKING.findall(ranking or "")
         if deadline and not (self.deadline and self.deadline.tzinfo):
             raise _wrong("--deadline", "a time with its offset", deadline)
+        if self.deadline and not self.deadline.second:
+            self.deadline += timedelta(minutes=1, microseconds=-1)  # its minute is in time
         if RANKING.sub("", ranking or ""):
             raise _wrong("--ranking", "POINTS:PLACES,...", ranking)
 
-    def points(self, hand_in):
-        """Return what the boards say of "basic", MAPE in %, "advanced", accuracy, and "ranking".
+    def points(self, number):
+        """Return what the boards say of a student: "basic", "advanced", perhaps "ranking".
 
-        A team whose name is only close to the student's number is not taken for theirs.
+        They are a MAPE in %, an accuracy, and points. A team whose name is only close to the
+        number, and teams of one name, are not taken for the student's.
         """
-        found = self._teams(self._number(hand_in))
-        points = {name: team["Score"] for name, (fit, team) in found.items() if fit != CLOSE}
+        teams = self._teams(number).items()
+        sure = {x: rows[0] for x, (fit, rows) in teams if fit != CLOSE and len(rows) == 1}
+        points = {name: row["Score"] for name, row in sure.items()}
         if self.ranking and "advanced" in points:
             # Those without a number are baselines, and take no student's place.
-            board = [t for t in self.boards["advanced"].values() if _numbers(t["TeamName"])]
-            place = 1 + sum(team["Score"] > points["advanced"] for team in board)
+            board = [rows for team, rows in self.boards["advanced"].items() if NUMBER.search(team)]
+            better = [max(x["Score"] for x in rows) > points["advanced"] for rows in board]
             points["ranking"] = 0.0
             for earned, places, share in reversed(self.ranking):
-                if place <= int(places) * (len(board) / 100 if share else 1):
+                if sum(better) < int(places) * (len(board) / 100 if share else 1):
                     points["ranking"] = float(earned)
         return points
 
-    def rules(self, hand_in, own=()):
-        """Return the rules "late", "kaggle record" and "team name".
+    def rules(self, number, own):
+        """Return {rule: Finding} of "late", "kaggle record" and "team name".
 
         Args:
-            hand_in: HandIn.
+            number: the student's, or "".
             own: {"basic": MAPE in %, "advanced": accuracy} of the CSVs handed in, where known.
         """
-        number = self._number(hand_in)
         found = self._teams(number)
-        late = self._late(number, found)
-        if not number or not self.boards:
-            said = ["no student number in its name"] if self.boards else []
-            return [late, *(rule(x, "not checked", *said) for x in ("kaggle record", "team name"))]
-        absent = [name for name in self.boards if name not in found]
-        faults = [f"no team {number} on the board {name}" for name in absent]
+        rules = {"late": self._late(number, found)}
+        if not self.boards:
+            return rules
+        if not number or (self.submitted and number not in self.submitted):
+            which = f"{number} is not on the class list" if number else "no student number known"
+            unsure = Finding("not checked", [f"{which}; give --name, or correct it"])
+            return rules | {"kaggle record": unsure, "team name": unsure}
+        faults = [f"no team {number} on the board {x}" for x in self.boards if x not in found]
         if not found:
-            sure = len(self.boards) == 2 and self._is_number(number)
-            record = rule("kaggle record", "broken" if sure else "suspect", *faults)
-            return [late, record, rule("team name", "not checked", "there is no team")]
+            sure = len(self.boards) == 2 and number in self.submitted
+            return rules | {"kaggle record": Finding("broken" if sure else "suspect", faults)}
         scores, names = [], []
-        for name, (fit, team) in found.items():
-            scores.append(f"{name}: {team['Score']:.4g}")
-            if fit != EXACT:
-                names.append(f"{quoted(team['TeamName'])} {fit} {number}")
+        for name, (fit, rows) in found.items():
+            team, listed = rows[0]["TeamName"], ", ".join(f"{row['Score']:.4g}" for row in rows)
+            scores.append(f"{name}: {listed}")
+            names += [f"{quoted(team)} {fit} {number}"] * (fit != EXACT)
             if fit == CLOSE:
                 faults.append(names[-1])
-            elif name in own and _differ(name, own[name], team["Score"]):
+            elif len(rows) > 1:
+                faults.append(f"{len(rows)} teams {quoted(team)} on the board {scores[-1]}")
+            elif name in own and _differ(name, own[name], rows[0]["Score"]):
                 faults.append(f"{scores[-1]} on the board, {own[name]:.4g} by the CSV handed in")
-        return [
-            late,
-            rule("kaggle record", "suspect" if faults else "ok", *(faults or scores)),
-            rule("team name", "suspect" if names else "ok", *names),
-        ]
-
-    def _number(self, hand_in):
-        """Return the number on the class list that the hand-in's name holds, or the one in it."""
-        listed = [number for number in _numbers(hand_in.name) if number in self.submitted]
-        return listed[0] if listed else hand_in.student
-
-    def _is_number(self, number):
-        """Whether the number is a student's: on the class list, or else as long as teams' names."""
-        names = {name for board in self.boards.values() for name in board}
-        return number in self.submitted if self.submitted else len(number) in map(len, names)
-
-    def _team(self, number, board):
-        """Return how the name of a team fits the number, and the team; or None."""
-        if number in board:
-            return EXACT, board[number]
-        close = get_close_matches(number, board.keys() - self.submitted.keys(), 1, MISTYPED)
-        found = [(INSIDE, board[name]) for name in board if number in _numbers(name)]
-        return next(iter(found + [(CLOSE, board[name]) for name in close]), None)
+        return rules | {
+            "kaggle record": Finding("suspect" if faults else "ok", faults or scores),
+            "team name": Finding("suspect" if names else "ok", names),
+        }
 
     def _teams(self, number):
-        """Return {board: what _team returns}, where there is one."""
-        found = {name: self._team(number, board) for name, board in self.boards.items()}
-        return {name: team for name, team in found.items() if team}
+        """Return {board: how the name of a team fits the number, and its rows}, where it does."""
+        found = {}
+        for name, board in self.boards.items() if number else ():
+            close = get_close_matches(number, board.keys() - self.submitted.keys(), 1, MISTYPED)
+            fits = [(EXACT, number)] * (number in board)
+            fits += [(INSIDE, team) for team in board if number in NUMBER.findall(team)]
+            for fit, team in (fits + [(CLOSE, team) for team in close])[:1]:
+                found[name] = fit, board[team]
+        return found
 
     def _late(self, number, found):
         """Return the rule "late". Kaggle shows the last submission alone: one before may count."""
         if not self.deadline:
-            return rule("late", "not checked")
-        handed_in = self.submitted.get(number)
-        times = {"handed in": _time(handed_in, self.deadline.tzinfo)}
-        for name, (fit, team) in found.items():
-            if fit != CLOSE:
-                times[f"last on the board {name}"] = _time(team.get("LastSubmissionDate"), UTC)
-        times = {what: when for what, when in times.items() if when}
-        late = [what for what, when in times.items() if when > self.deadline]
-        sure = "handed in" in late and _time(handed_in).tzinfo  # else its zone may be another
-        verdict = "broken" if sure else "suspect" if late else "ok" if times else "not checked"
-        said = [f"{what} {when}" for what, when in times.items()]
-        return rule("late", verdict, *said or ["no time of handing in is known"])
+            return Finding("not checked", [])
+        texts = {"handed in": (self.submitted.get(number, ""), self.deadline.tzinfo)}
+        for name, (fit, rows) in found.items():
+            if fit != CLOSE and len(rows) == 1:
+                texts[f"last on the board {name}"] = rows[0].get("LastSubmissionDate", ""), UTC
+        times = {what: _time(*text) for what, text in texts.items() if text[0]}
+        sentences = [
+            f"{x} {when}" if when else f"{x} {quoted(texts[x][0])}, which is no ISO time"
+            for x, when in times.items()
+        ]
+        late = [what for what, when in times.items() if when and when > self.deadline]
+        sure = "handed in" in late and _time(texts["handed in"][0]).tzinfo  # or it may be another's
+        verdict = "broken" if sure else "suspect" if late else "ok"
+        if not late and not (times and all(times.values())):
+            verdict = "not checked"
+        return Finding(verdict, sentences or ["no time of handing in is known"])
 
 
-def _numbers(text):
-    """Return what may be student numbers in a text."""
-    return re.findall(r"\d{5,}", text)
+def public_range(accuracy, rows=WINDOWS):
+    """Return what the accuracy on PUBLIC of the rows, drawn at random, is between in 95 of 100.
+
+    It is hypergeometric, and with some thousand rows normal: its variance is that of as many draws
+    with putting back, times the part of the rows that is left out.
+    """
+    reach = 1.96 * (accuracy * (1 - accuracy) / (PUBLIC * rows) * (1 - PUBLIC)) ** 0.5
+    return accuracy - reach, accuracy + reach
 
 
 def _wrong(option, expected, got):
-    return ValueError(f"{option}: expected {expected}, got {quoted(got)}; see --help")
+    return ValueError(f"{option}: expected {expected}, got {quoted(str(got))}; see --help")
 
 
 def _table(path, *needed):
-    """Return a CSV as a table of texts.
-
-    Raises:
-        ValueError: it is no CSV, or lacks a column.
-    """
+    """Return a CSV as a table of texts; ValueError if it is none, or lacks a column."""
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
         table[[*needed]]
     except (ValueError, KeyError, OSError) as error:
-        raise ValueError(
-            f"{path}: expected a CSV in UTF-8 with {' and '.join(needed)}, got: {error}; export it "
-            "anew, or name its columns so"
-        ) from None
+        columns = " and ".join(needed)
+        raise _wrong(path, f"a CSV in UTF-8 with {columns}", error) from None
     return table
 
 
-def _board(name, path):
-    """Return {name: team} of those that have a score: "basic" in per cent, "advanced" as a part.
-
-    A board may have them the other way, which most of the class tell.
-    """
-    table = _table(path, "TeamName", "Score")
-    table["Score"] = pd.to_numeric(table["Score"], errors="coerce")
-    table = table.dropna(subset="Score")
-    if name == "basic" and table["Score"].quantile(0.9) < 1.5:
-        table["Score"] *= 100
-    elif name == "advanced" and table["Score"].median() > 1:
-        table["Score"] /= 100
-    return {team["TeamName"].strip(): team for team in table.to_dict("records")}
+def _board(path, scale):
+    """Return {team name: [row, ...]} of the rows with a score, which is multiplied by `scale`."""
+    table, teams = _table(path, "TeamName", "Score"), defaultdict(list)
+    table["Score"] = pd.to_numeric(table["Score"], errors="coerce") * scale
+    for row in table.dropna(subset="Score").to_dict("records"):
+        teams[row["TeamName"].strip()].append(row)
+    return dict(teams)
 
 
 def _time(text, zone=None):
     """Return the time that an ISO 8601 text says, or None; `zone` is that of a time without."""
     try:
-        time = datetime.fromisoformat((text or "").strip())
+        time = datetime.fromisoformat(text.strip())
     except ValueError:
         return None
     return time if time.tzinfo else time.replace(tzinfo=zone)
@@ -194,5 +191,5 @@ def _differ(name, own, score):
     """Whether the board's score cannot be that of the CSV handed in."""
     if name == "basic":
         return abs(own - score) > 0.005 * (own + 1)  # a board rounds
-    low, high = public_range(own, SHAPES["X_test.npy"][0])
+    low, high = public_range(own)
     return abs(own - score) > high - low + 0.001  # twice as far as 95 of 100 are

@@ -118,6 +118,8 @@ def _plain(value, left):
         return kind(_plain(item, left) for item in value)
     if kind is _Call:
         return _array(value)
+    if kind is int and abs(value) >= 2**63:
+        return float("inf")  # no number of the lab's
     if kind in (str, int, float, bool, type(None)):
         return value
     raise UnsafeError("expected arrays, numbers and strings, got something else")

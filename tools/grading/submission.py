@@ -1,14 +1,17 @@
 """What a student handed in: found by a tolerant search, read as a stranger's, never run.
 
-`read` finds the five files in a folder or a zip, under other names and in deeper folders too. Each
-of the readers takes a file's bytes and returns what the file holds. All raise FormatError with what
-was expected, what came and what to do. Foreign text is quoted and cut before it is repeated.
+`read` finds the course's files in a folder, a zip or a flat export, under other names too. Each of
+READERS takes a file's bytes and returns what the file holds. All raise FormatError with what was
+expected, what came and what to do. Foreign text is quoted and cut before it is repeated.
 """
 
+import hashlib
 import io
 import json
 import logging
+import os
 import re
+import tempfile
 import zipfile
 from collections import namedtuple
 from dataclasses import dataclass, field
@@ -17,23 +20,26 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
-from IPython.core.inputtransformer2 import TransformerManager
 from pypdf import PdfReader
 
-from data.prepare import SHAPES
+from tools.check.check import read_cells
 from tools.grading import safe_load
 
 NOTEBOOK, GRADED, REPORT = "Lab6.ipynb", "Lab6_outputs.npy", "Lab6_report.pdf"
 BASIC, ADVANCED = "y_pred_basic.csv", "y_pred_advanced.csv"
 FILES = (NOTEBOOK, GRADED, REPORT, BASIC, ADVANCED)
-LAYERS = ("RNN", "Dense", "Activation", "Flatten", "Loss")
-WORDS = {BASIC: "basic", ADVANCED: "advanced"}  # in the name of what may stand for a missing file
+DATA = ("X_test.csv", "X_train.npy", "y_train.npy", "X_test.npy")  # the course's, not a student's
+LAYERS = ("Dense", "Activation", "Flatten", "Loss")  # of earlier labs
 CODE = {".py", ".pyc", ".pyd", ".so"}  # what an import beside the notebook can find
 MAX_BYTES = {".ipynb": 50e6, ".npy": safe_load.MAX_BYTES, ".pdf": 20e6, ".csv": 1e6, ".zip": 200e6}
 MAX_BYTES |= dict.fromkeys(CODE, 1e6)
 ARCHIVES = {".zip", ".rar", ".7z", ".tar", ".gz", ".tgz"}
 LEFT_OUT = re.compile(r"\..*|__MACOSX|__pycache__|site-packages|node_modules")
+SITE_NUMBER = re.compile(r"\d+(?=_assignsubmission)|(?<=submission_)\d+")  # Moodle's, Gradescope's
+FLAT = r"(?P<hand_in>.+?)_(?P<file>(?:Lab6|y_pred)[^/]*\.(?:ipynb|npy|pdf|csv))"
 
+Finding = namedtuple("Finding", "verdict sentences")  # of a rule: one of VERDICTS, and the evidence
+VERDICTS = ("not checked", "ok", "suspect", "broken")
 Cell = namedtuple("Cell", "source count outputs")  # of a notebook's code; outputs as in the file
 
 
@@ -42,11 +48,17 @@ class HandIn:
     """What a student handed in, by canonical names; nothing of it was run."""
 
     name: str  # the folder's or the zip's
-    student: str  # the student number in it, or ""
+    student: str = ""  # the student number, where it is known
     files: dict[str, bytes] = field(default_factory=dict)  # FILES, and code beside the notebook
+    paths: dict[str, str] = field(default_factory=dict)  # file: where it is, for links
+    prefixed: list[str] = field(default_factory=list)  # names with something before the right one
     notes: list[str] = field(default_factory=list)  # on names that are not the course's
     packing: list[str] = field(default_factory=list)  # on zips and folders
     doubts: list[str] = field(default_factory=list)  # on links, and on other files of such names
+
+    def digest(self):
+        """Return a SHA-256 of what can run or be compared: it changes with the content alone."""
+        return hashlib.sha256(repr(sorted(self.files.items())).encode()).hexdigest()
 
 
 class FormatError(ValueError):
@@ -57,32 +69,68 @@ def _fault(name, expected, came, advice):
     return FormatError(f"{name}: expected {expected}, got {came}; {advice}")
 
 
-def read(path):
-    """Return the HandIn in a folder or a zip, a pathlib.Path; nothing is unpacked to disk."""
-    hand_in = HandIn(path.name, max(re.findall(r"\d{5,}", path.name), key=len, default=""))
-    paths = sorted(path.rglob("*")) if path.is_dir() else [path]  # not through links to folders
-    links = [x for x in paths if x.is_symlink()]
-    hand_in.doubts += [f"{quoted(link.name)} is a link and was not read" for link in links]
-    folder = path if path.is_dir() else path.parent
-    entries = {  # name inside: what opens it
-        PurePosixPath(x.relative_to(folder).as_posix()): partial(x.open, "rb")
-        for x in paths
-        if x.is_file() and x not in links
-    }
+def shown_name(path):
+    """Return the name of a path as text that can be written, in whatever encoding it is."""
+    return os.fsencode(path.name).decode("utf-8", "replace")
+
+
+def find(folder, pattern=None):
+    """Return {name: path, or the paths of a flat export} of the hand-ins in a folder.
+
+    Args:
+        pattern: regular expression with the groups `student` and `file`, or None.
+    """
+    found, flat = {}, re.compile(pattern or FLAT)
+    for path in sorted(x for x in folder.iterdir() if not LEFT_OUT.fullmatch(x.name)):
+        name = shown_name(path)
+        if (path.is_dir() and name != "feedback") or path.suffix.lower() in ARCHIVES:
+            found[name] = path
+        elif path.is_file() and (match := flat.fullmatch(name)):
+            groups = match.groupdict()
+            found.setdefault(groups.get("hand_in") or groups.get("student"), []).append(path)
+    return found
+
+
+def read(path, pattern=None, name=None, listed=()):
+    """Return the HandIn in a folder, a zip, or the list of paths of a flat export, called `name`.
+
+    Args:
+        pattern: as in `find`; its group `student` is looked for in the names of folder and files.
+        listed: student numbers that are on the class list.
+    """
+    flat = isinstance(path, list)
+    folder = path[0].parent if flat else path if path.is_dir() else path.parent
+    paths = path if flat else sorted(path.rglob("*")) if path.is_dir() else [path]
+    hand_in = HandIn(name or shown_name(path))
+    for x in filter(Path.is_symlink, paths):
+        hand_in.doubts.append(f"{quoted(x.name)} is a link and was not read")
+    entries = {}  # path inside: what opens it, and where it is
+    for x in paths:
+        if x.is_file() and not x.is_symlink():
+            inside = PurePosixPath(x.relative_to(folder).as_posix())
+            if match := re.fullmatch(pattern or (FLAT if flat else "(?!)"), shown_name(x)):
+                inside = inside.with_name(match.groupdict().get("file") or x.name)
+            entries[inside] = partial(x.open, "rb"), str(x)
     try:
-        for name in [name for name in entries if name.suffix.lower() in ARCHIVES]:
-            hand_in.packing.append(f"handed in packed, as {quoted(name.name)}")
-            archive = zipfile.ZipFile(io.BytesIO(_start_of(entries.pop(name), ".zip")))
-            entries |= {
-                PurePosixPath(info.filename.lstrip("/")): partial(archive.open, info)
-                for info in archive.infolist()
-                if not info.is_dir()
-            }
-        kept = [name for name in entries if not any(map(LEFT_OUT.fullmatch, name.parts))]
-        _take_files(hand_in, {name: entries[name] for name in kept})
+        for packed in [x for x in entries if x.suffix.lower() in ARCHIVES]:
+            hand_in.packing.append(f"handed in packed, as {quoted(packed.name)}")
+            opening, where = entries.pop(packed)
+            archive = zipfile.ZipFile(io.BytesIO(_start_of(opening, ".zip")))
+            for info in (info for info in archive.infolist() if not info.is_dir()):
+                inside = PurePosixPath(info.filename.lstrip("/"))
+                entries[inside] = partial(archive.open, info), where
+        _take_files(hand_in, entries)
     except Exception as error:  # a damaged or locked zip can fail in any way
         wanted = "a folder or a zip to read"
-        raise _fault(quoted(path.name), wanted, error, "unpack it by hand") from None
+        raise _fault(quoted(hand_in.name), wanted, error, "unpack it by hand") from None
+    names = [hand_in.name, *map(shown_name, paths)]
+    if pattern and "student" in re.compile(pattern).groupindex:
+        matches = [re.search(pattern, x) for x in names]
+        hand_in.student = next((m["student"] for m in matches if m and m["student"]), "")
+    else:
+        numbers = [re.findall(r"\d{5,}", SITE_NUMBER.sub("", x)) for x in names]
+        known = [number for found in numbers for number in found if number in listed]
+        hand_in.student = next(iter(known or numbers[0]), "")
     return hand_in
 
 
@@ -92,37 +140,45 @@ def _start_of(opening, suffix):
 
 
 def _take_files(hand_in, entries):
-    """Take the course's files out of {path inside: what opens it}, and the code beside them."""
+    """Take the course's files out of `entries`, and the code beside them."""
     home = PurePosixPath()
+    kept = {x: entries[x] for x in entries if not any(map(LEFT_OUT.fullmatch, x.parts))}
     for wanted in FILES:
-        ranks = {name: rank for name in entries if (rank := _rank(name, wanted))}
+        ranks = {x: rank for x in kept if (rank := _rank(x, wanted))}
         if not ranks:
             continue
-        # Of files alike, the last name: "Lab6 (2).ipynb" came after "Lab6 (1).ipynb".
-        name, *others = sorted(sorted(ranks, reverse=True), key=ranks.get)
-        hand_in.files[wanted] = _start_of(entries[name], name.suffix.lower())
-        if name.name != wanted:
-            hand_in.notes.append(f"{quoted(name.name)} for {wanted}")
-        if len(name.parts) > 1 and not hand_in.packing:
-            hand_in.packing.append(f"{wanted} is in a folder of its own, {quoted(str(name))}")
-        if others and ranks[others[0]] < (4, 0):
-            hand_in.doubts.append(f"{quoted(str(others[0]))} is there beside {quoted(str(name))}")
-        home = name.parent if wanted == NOTEBOOK else home
-    for name, entry in entries.items():
-        if name.suffix in CODE:
-            beside = name.relative_to(home) if name.is_relative_to(home) else name
-            hand_in.files[str(beside)] = _start_of(entry, name.suffix)
+        # Of files alike, the last name: "Lab6-2.ipynb" came after "Lab6-1.ipynb".
+        path, *others = sorted(sorted(ranks, reverse=True), key=ranks.get)
+        hand_in.files[wanted] = _start_of(kept[path][0], path.suffix.lower())
+        hand_in.paths[wanted] = kept[path][1]
+        renamed = f"{quoted(path.name)} for {wanted}"
+        match = re.fullmatch(r"(.+_)?{}(-\d+)?\.{}".format(*wanted.split(".")), path.name)
+        if not match:  # the "-1" is a site's, of a second try
+            hand_in.notes.append(renamed)
+        elif match[1]:
+            hand_in.prefixed.append(renamed)
+        if len(path.parts) > 1 and not hand_in.packing:
+            hand_in.packing.append(f"{wanted} is in a folder of its own, {quoted(str(path))}")
+        if others and ranks[others[0]] < (5, 0):
+            hand_in.doubts.append(f"{quoted(str(others[0]))} is there beside {quoted(str(path))}")
+        home = path.parent if wanted == NOTEBOOK else home
+    for path in (path for path in kept if path.suffix in CODE):
+        beside = path.relative_to(home) if path.is_relative_to(home) else path
+        hand_in.files[str(beside)] = _start_of(kept[path][0], path.suffix)
 
 
 def _rank(path, wanted):
     """Return a pair, the lower the nearer a path is to the file `wanted`; None: another file."""
     stem, suffix = wanted.split(".")
     plain = re.sub(r"[\W_]+", "", path.stem.lower())
-    if path.suffix.lower() != f".{suffix}" or path.name in SHAPES:
+    if path.suffix.lower() != f".{suffix}" or path.name in (*DATA, "y_test.npy"):
         return None
-    nearness = [path.name == wanted, path.name.lower() == wanted.lower()]
-    nearness += [stem.replace("_", "").lower() in plain, WORDS.get(wanted, "") in plain]
-    return (1 + nearness.index(True), len(path.parts)) if any(nearness) else None
+    loose = {BASIC: "basic", ADVANCED: "advanced"}.get(wanted, "")
+    nearness = [re.fullmatch(rf"{stem}-\d+\.{suffix}", path.name), path.name == wanted]
+    nearness += [path.name.lower() == wanted.lower()]
+    nearness += [stem.replace("_", "").lower() in plain, loose in plain]
+    hit = next((i for i, near in enumerate(nearness, 1) if near), 0)
+    return (hit, len(path.parts)) if hit else None
 
 
 def _checked(name, raw):
@@ -137,32 +193,18 @@ def _checked(name, raw):
 
 def read_graded(raw):
     """Return `Lab6_outputs.npy` as {check: {key: value}}, shape keys spelt with an underscore."""
-    raw = _checked(GRADED, raw)
     try:
-        checks = safe_load.load_dictionary(raw)
         return {
             name: {key.replace(" shape", "_shape"): value for key, value in figures.items()}
-            for name, figures in checks.items()
+            for name, figures in safe_load.load_dictionary(_checked(GRADED, raw)).items()
+            if isinstance(figures, dict)  # what else is in it concerns nobody
         }
-    except (safe_load.UnsafeError, AttributeError) as error:
+    except safe_load.UnsafeError as error:
         raise _fault(GRADED, "the four checks' dictionary", error, "write it by np.save") from None
 
 
-def read_basic(raw):
-    """Return the answers (500,), floats in the order of Id 1..500."""
-    return _read_column(BASIC, raw, "answer", range(1, 501))
-
-
-def read_advanced(raw):
-    """Return the classes (2947,), 0, 1 or 2 in the order of Id 0..2946."""
-    return _read_column(ADVANCED, raw, "Classes", range(2947), (0, 1, 2)).astype(int)
-
-
-# Of what is held against the truth, or against another's; each takes a file's bytes.
-READERS = {GRADED: read_graded, BASIC: read_basic, ADVANCED: read_advanced}
-
-
-def _read_column(name, raw, column, ids, classes=()):
+def _read_column(name, column, ids, classes, raw):
+    """Return the second column of a CSV, in the order of the Id in the first."""
     raw = _checked(name, raw)
     try:
         table = pd.read_csv(io.BytesIO(raw), encoding="utf-8-sig")
@@ -185,48 +227,54 @@ def _read_column(name, raw, column, ids, classes=()):
     return numbers[np.argsort(numbers[:, 0]), 1]
 
 
-def count_pages(raw):
-    """Return the number of pages of the report, whose bytes are `raw`."""
-    raw = _checked(REPORT, raw)
+def read_report(raw):
+    """Return the text of the report, which must have one page."""
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what it repairs is no one's concern
+    raw = _checked(REPORT, raw)
     try:
-        return len(PdfReader(io.BytesIO(raw)).pages)
+        pages = PdfReader(io.BytesIO(raw)).pages
+        count, text = len(pages), pages[0].extract_text()[:8000]
     except Exception as error:  # a damaged PDF can fail in any way
         raise _fault(REPORT, "a PDF", type(error).__name__, "export it anew") from None
+    if count != 1:
+        raise _fault(REPORT, "one page", f"{count}, which begin: {quoted(text)}", "shorten it")
+    return text
 
 
 def code_cells(raw):
     """Return the Cells of a notebook's code that are not empty."""
     raw = _checked(NOTEBOOK, raw)
     try:
-        cells = [  # a source is one string or a list of lines
-            Cell("".join(c["source"]), c.get("execution_count"), c.get("outputs", []))
-            for c in json.loads(raw)["cells"]
-            if c["cell_type"] == "code"
-        ]
-        for cell in cells:
-            outputs_of(cell)
+        with tempfile.NamedTemporaryFile(suffix=".ipynb") as file:
+            file.write(raw)
+            file.flush()
+            sources = read_cells(file.name)
+        cells = json.loads(raw.decode("utf-8-sig")).get("cells", [])
+        code = [cell for cell in cells if cell["cell_type"] == "code"] or [{}] * len(sources)
+        more = [(cell.get("execution_count"), cell.get("outputs", [])) for cell in code]
+        cells = [Cell(source, *x) for source, x in zip(sources, more, strict=True)]
+        list(map(printed, cells))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         kind = type(error).__name__
         raise _fault(NOTEBOOK, "a notebook of format 4", kind, "save it from Jupyter") from None
     return [cell for cell in cells if cell.source.strip()]
 
 
-def outputs_of(cell):
-    """Return what a cell printed, and the kinds of its other outputs, as text and a set."""
-    texts, kinds = [], set()
-    for output in cell.outputs:
-        data = output.get("data", {})
-        texts.append("".join(output.get("text", data.get("text/plain", ""))))
-        kinds |= {output["output_type"], *data}
-    return "\n".join(texts), kinds
+READERS = {  # file: what returns its content, given its bytes
+    NOTEBOOK: code_cells,
+    GRADED: read_graded,
+    REPORT: read_report,
+    BASIC: partial(_read_column, BASIC, "answer", range(1, 501), ()),  # (500,)
+    ADVANCED: partial(_read_column, ADVANCED, "Classes", range(2947), (0, 1, 2)),  # (2947,)
+}
 
 
-def as_python(source):
-    """Return a cell with Jupyter's own commands as the Python calls that IPython makes of them."""
-    return TransformerManager().transform_cell(source)
+def printed(cell):
+    """Return what a cell printed, as text."""
+    datas = [(output, output.get("data", {})) for output in cell.outputs]
+    return "\n".join("".join(o.get("text", d.get("text/plain", ""))) for o, d in datas)
 
 
-def quoted(text):
-    """Return foreign text as ASCII in quotes, cut to 60 characters."""
-    return ascii(text if len(text) <= 60 else text[:57] + "...")
+def quoted(text, most=60):
+    """Return foreign text as ASCII in quotes, cut to so many characters."""
+    return ascii(text if len(text) <= most else text[: most - 3] + "...")

@@ -1,0 +1,142 @@
+"""What a notebook's code and printed outputs show without running it.
+
+Broken is what is certain. Whatever an honest student might have done as well is suspect.
+"""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from tools.grading.submission import CODE, LAYERS, VERDICTS, Finding, quoted
+from tools.grading.template import count_blanks, parse
+
+ALLOWED = {"numpy", "pandas", "matplotlib", "mpl_toolkits", "tqdm", "__future__"}
+FOREIGN = """
+    PIL autograd catboost chainer cupy cv2 dask einops equinox fastai flax gensim hmmlearn imblearn
+    jax keras lightgbm mxnet nltk numba onnx optax paddle plotly polars pyarrow requests scipy
+    seaborn skimage sklearn sktime statsmodels tensorflow theano tinygrad torch torchaudio
+    torchvision transformers tsfresh tslearn xgboost
+"""  # what certainly is no module of the student's own
+LAB = """
+    RNN initialize_parameters test_initialization test_forward test_backward test_model_class
+    generate_sine_wave_data Lab6_outputs y_pred_basic y_pred_advanced
+"""  # of these names a notebook of the lab has most
+NUMBER = re.compile(r"(?<![\w.])-?\d{1,20}\.\d*(?:e[-+]?\d{1,3})?")
+DIGITS = 1e-4  # of the largest figure: what rounding in print may change
+MANY, LONG, LARGE = 200, 2000, 10**50  # entries, texts, numbers that nobody writes by hand
+
+
+def check_packages(hand_in, cells):
+    """Return the Finding on what the notebook and the modules beside it import."""
+    beside = {n: raw for n, raw in hand_in.files.items() if Path(n).suffix in CODE}
+    known = ALLOWED | {*LAYERS, "RNN"} | {n.split("/")[0].removesuffix(".py") for n in beside}
+    if any("google.colab" in cell.source for cell in cells):
+        known |= {"os", "sys", "google"}
+    cleared, imports = not any(type(cell.count) is int for cell in cells), []
+    for number, cell in enumerate(cells, 1):
+        failed = any(output.get("output_type") == "error" for output in cell.outputs)
+        sure = (cleared or type(cell.count) is int) and not failed
+        imports += [(f"cell {number}", x, sure and always) for x, always in _imports(cell.source)]
+    ran = {top for _, top, sure in imports if sure}
+    sentences = []
+    for name, raw in beside.items():
+        own = name.split("/")[0].split(".")[0]
+        if own in ALLOWED or not name.endswith(".py"):
+            sentences.append(f"a {quoted(name)} of its own is beside the notebook")
+        found = _imports(raw.decode("utf-8", "replace"))
+        imports += [(quoted(name), top, always and own in ran) for top, always in found]
+    verdict = "suspect" if sentences else "ok"
+    for where, top, sure in imports:
+        if top not in known:
+            kind = " of Python's own" if top in sys.stdlib_module_names else ""
+            sentences.append(f"{where} imports {quoted(top)}{kind}")
+            found = "broken" if sure and top in FOREIGN.split() else "suspect"
+            verdict = max(verdict, found, key=VERDICTS.index)
+    return Finding(verdict, sentences)
+
+
+def _imports(source):
+    """Yield (top module, whether it is imported whenever the code runs)."""
+    tree = parse(source) or ast.Module([])
+    always = {x for s in tree.body for x in (s, *(s.body if isinstance(s, ast.With) else ()))}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name.split(".")[0], node in always) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.split(".")[0], node in always
+
+
+def check_is_lab(cells):
+    """Return the Finding on whether it is a notebook of this lab, with output."""
+    source = "\n".join(cell.source for cell in cells)
+    found = [name for name in LAB.split() if re.search(rf"\b{name}\b", source)]
+    if not found:
+        return Finding("broken", [f"it holds nothing of the lab: {quoted(source)}"])
+    doubts = [f"of the lab it has only {', '.join(found)}"] if len(found) < 5 else []
+    if not any(cell.outputs for cell in cells):
+        doubts.append("it has no output, which the slides ask to keep")
+    return Finding("suspect" if doubts else "ok", doubts)
+
+
+def doubts_about(hand_in, cells):
+    """Return sentences on blanks, trainings without output, and what is brought along."""
+    sources = {f"cell {i}": cell.source for i, cell in enumerate(cells, 1)}
+    blank, total = count_blanks(sources.values())
+    doubts = [f"{blank} of {total} blocks are blank, as handed out"] if blank else []
+    named = [node for source in sources.values() for node in (parse(source) or ast.Module([])).body]
+    named = [node for node in named if isinstance(node, ast.FunctionDef)]
+    trainers = {"train"} | {node.name for node in named if ".train(" in ast.unparse(node)}
+    training = [cell for cell in cells if trainers & _called(cell.source)]
+    if not training:
+        doubts.append("no cell trains a model")
+    elif not any(cell.outputs for cell in training):
+        doubts.append(f"none of the {len(training)} cells that train a model has an output")
+    modules = {n: raw for n, raw in hand_in.files.items() if n.endswith(".py")}
+    sources |= {quoted(n): raw.decode("utf-8", "replace") for n, raw in modules.items()}
+    return doubts + [text for where, source in sources.items() for text in _brought(where, source)]
+
+
+def _called(source):
+    """Return the names of functions and methods that a cell calls outside its definitions."""
+    body = (parse(source) or ast.Module([])).body
+    body = [x for x in body if not isinstance(x, (ast.FunctionDef, ast.ClassDef))]
+    calls = [node.func for x in body for node in ast.walk(x) if isinstance(node, ast.Call)]
+    return {getattr(func, "attr", getattr(func, "id", None)) for func in calls}
+
+
+def _brought(where, source):
+    """Yield what code brings along rather than computes: long lists, texts and numbers."""
+    nodes = list(ast.walk(parse(source) or ast.Module([])))
+    comments = {node.value for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
+        entries = getattr(node, "elts", getattr(node, "keys", ()))
+        value = getattr(node, "value", None) if isinstance(node, ast.Constant) else None
+        if len(entries) > MANY:
+            yield f"{where} has {len(entries)} entries written out"
+        if isinstance(value, (str, bytes)) and len(value) > LONG and node not in comments:
+            yield f"{where} has a text of {len(value)} characters"
+        if isinstance(value, int) and value > LARGE:
+            yield f"{where} has a number of {value.bit_length()} bits"
+
+
+def printed_checks(texts, expected):
+    """Return the checks whose figures all stand in printed texts, as far as rounding goes.
+
+    Args:
+        texts: what each cell printed.
+        expected: {check: {key: array}}, as for seed 1.
+    """
+    found = [x for text in texts for x in NUMBER.findall(text[:100_000])][:100_000]
+    numbers = np.array([float(x) for x in found] or [np.nan])
+
+    def stands(figures):  # whether they stand in a row
+        bound = DIGITS * np.abs(figures).max()
+        starts = np.flatnonzero(np.abs(numbers - figures[0]) <= bound)[:1000]
+        rows = [numbers[i : i + len(figures)] for i in starts if i + len(figures) <= len(numbers)]
+        return any(np.all(np.abs(row - figures) <= bound) for row in rows)
+
+    right = {check: [stands(np.ravel(A)) for A in x.values()] for check, x in expected.items()}
+    return [check for check, stand in right.items() if all(stand)]

@@ -1,0 +1,198 @@
+"""Which two hand-ins are most alike: a ranking of pairs, over all their code.
+
+Code is cut into statements without comments, formatting and names. What two hand-ins share counts
+by how rare it is in the class; what the template has counts nothing. Nothing here proves anything:
+people decide.
+"""
+
+import ast
+import hashlib
+import math
+import re
+from collections import Counter, namedtuple
+
+import numpy as np
+
+from tools.grading.submission import BASIC, NOTEBOOK, REPORT, Finding, printed, quoted
+from tools.grading.template import LONGEST, is_nothing, parse, split_blocks
+
+LEAST = 12  # characters of a statement that can be one's own
+NEARLY_ALL = 0.95  # of the weight of the smaller: then a pair is marked, whatever the class is like
+FAR = 6  # robust standard deviations above the median: far above the rest
+SPREAD = 0.03  # at least, of the likenesses in a class
+EQUAL = 1e-6  # of the largest answer: as close as no two trainings come by chance
+ENOUGH = 10  # pairs, before any is far above the rest
+PIECES, PAIRS, SHOWN = 20_000, 30, 30  # of a hand-in; on the page; statements of a pair there
+PUBLIC = {"np", "pd", "plt", "tqdm", "self", "super", "range", "len", "zip", "enumerate", "print"}
+
+Work = namedtuple("Work", "name student pieces files bars losses answers")
+Pair = namedtuple("Pair", "a b likeness marked sentences passages")
+
+
+def describe(hand_in, cells, answers):
+    """Return the Work of a hand-in: what is compared of it, small and without its files.
+
+    Args:
+        cells: Cells of its notebook.
+        answers: (500,) of the sine data, or None.
+    """
+    sources = [cell.source for cell in cells]
+    sources += [r.decode("utf-8", "replace") for n, r in hand_in.files.items() if n[-3:] == ".py"]
+    pieces = {}
+    for source in sources:
+        for piece, text in _pieces(source):
+            if len(pieces) < PIECES:
+                pieces.setdefault(piece, text)
+    files = {n: _digest(hand_in.files[n]) for n in (NOTEBOOK, REPORT) if n in hand_in.files}
+    text = "\n".join(printed(cell) for cell in cells)
+    bars = {x.strip() for x in re.findall(r"[^\r\n]*\d\d:\d\d<[^\r\n]*/s[^\r\n]*", text[: 10**6])}
+    losses = re.findall(r"(?i)loss\w*[\s:=]+(\d\.?\d*(?:e-?\d+)?)", text[: 10**6])
+    outputs = _digest(text.encode("utf-8", "replace")) if len(bars) > 2 else None
+    files |= {"the printed outputs": outputs} if outputs else {}
+    return Work(hand_in.name, hand_in.student, pieces, files, bars, losses[:50], answers)
+
+
+def _digest(raw):
+    return hashlib.sha256(raw).hexdigest()
+
+
+def _pieces(source):
+    """Yield (hash, text) of the statements of a cell or module, and of each two in a row."""
+    tree = parse(source[:LONGEST])
+    if tree is None:  # then block by block, if these can be read
+        for block in split_blocks(source)[1]:
+            if parse(block) is not None:
+                yield from _pieces(block)
+        return
+    for node in ast.walk(tree):
+        for body in (getattr(node, name, None) for name in ("body", "orelse", "finalbody")):
+            before = ""
+            for statement in body if isinstance(body, list) else ():
+                if is_nothing(statement) and not isinstance(statement, ast.Raise):
+                    continue
+                text = _plain(statement)
+                for piece in (text, f"{before}\n{text}") if before else (text,):
+                    if len(piece) >= LEAST:
+                        yield hash_of(piece), piece
+                before = text
+
+
+def hash_of(text):
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest())
+
+
+class _Plain(ast.NodeTransformer):
+    """Give names by the order in which they come, and drop what changes nothing."""
+
+    def __init__(self):
+        self.names = {}
+
+    def visit_Name(self, node):
+        if node.id in PUBLIC:
+            return node
+        return ast.Name(self.names.setdefault(node.id, f"v{len(self.names)}"))
+
+    def visit_arg(self, node):
+        return ast.arg(self.visit_Name(ast.Name(node.arg)).id)
+
+    def visit_Attribute(self, node):
+        if isinstance(node.value, ast.Name) and node.value.id == "self":
+            return self.visit_Name(ast.Name("self." + node.attr))
+        self.generic_visit(node)
+        return node
+
+    def visit_BinOp(self, node):
+        self.generic_visit(node)
+        nothing = (ast.Add, ast.Sub), 0, (ast.Mult, ast.Div), 1
+        for kinds, number in (nothing[:2], nothing[2:]):
+            for side, other in ((node.right, node.left), (node.left, node.right)):
+                if isinstance(node.op, kinds) and getattr(side, "value", None) == number:
+                    return other
+        return node
+
+
+def _plain(statement):
+    """Return the text of a statement with plain names; of a compound one, its head alone."""
+    text = ast.unparse(statement)
+    if hasattr(statement, "body"):
+        if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+            return ""  # their heads are the template's
+        text = text.partition("\n")[0] + "\n    pass"
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:  # `else` and the like
+        return ""
+    return ast.unparse(_Plain().visit(tree))
+
+
+def rank(works, earlier=(), template=()):
+    """Return {name: Finding}, and the Pairs, the most alike first.
+
+    Args:
+        works: Works of the class.
+        earlier: Works of other years; pairs among these are not looked at.
+        template: sources of its code cells, whose pieces are nobody's.
+    """
+    everyone = [*works, *earlier]
+    nobodys = {piece for source in template for piece, _ in _pieces(source)}
+    counts = Counter(piece for work in everyone for piece in work.pieces)
+    rarity = {
+        piece: math.log1p(len(everyone) / count)
+        for piece, count in counts.items()
+        if piece not in nobodys
+    }
+    own = [{piece for piece in work.pieces if piece in rarity} for work in everyone]
+    totals = [sum(map(rarity.get, pieces)) for pieces in own]
+    pairs = []
+    for i, a in enumerate(works):
+        for j in range(i + 1, len(everyone)):
+            if not a.student or a.student != everyone[j].student:
+                shared, least = own[i] & own[j], min(totals[i], totals[j])
+                pairs.append((sum(map(rarity.get, shared)) / least if least else 0.0, i, j))
+    pairs.sort(reverse=True)
+    likenesses = np.array([pair[0] for pair in pairs] or [0.0])
+    middle = np.median(likenesses)
+    far = middle + FAR * max(SPREAD, 1.4826 * np.median(np.abs(likenesses - middle)))
+    ranked = []
+    for place, (likeness, i, j) in enumerate(pairs):
+        a, b = everyone[i], everyone[j]
+        sure, remarks = _in_common(a, b)
+        if likeness >= NEARLY_ALL:
+            sure.append("nearly all code in common")
+        elif len(pairs) >= ENOUGH and likeness > far:
+            sure.append(f"far more code in common than others have, whose median is {middle:.0%}")
+        if place < PAIRS or sure or remarks:
+            rare = sorted(own[i] & own[j], key=rarity.get, reverse=True)[:SHOWN]
+            passages = [a.pieces[piece] for piece in rare] if sure else []
+            sentences = [f"{likeness:.0%} of the code alike", *sure, *remarks]
+            ranked.append(Pair(a.name, b.name, likeness, bool(sure), sentences, passages))
+    ranked.sort(key=lambda pair: (-pair.marked, -pair.likeness))
+    return {work.name: _finding(work.name, ranked, len(everyone) - 1) for work in works}, ranked
+
+
+def _finding(name, ranked, others):
+    if not others:
+        return Finding("not checked", [])
+    found = [(p.b if p.a == name else p.a, p) for p in ranked if p.marked and name in (p.a, p.b)]
+    said = [f"{other}: {'; '.join(pair.sentences)}" for other, pair in found]
+    return Finding("suspect" if said else "ok", said or [f"compared with {others}"])
+
+
+def _in_common(a, b):
+    """Return sentences on what two Works have in common for certain, and remarks on the rest."""
+    same = [name for name in a.files if a.files[name] == b.files.get(name)]
+    sure = [f"{name}: identical" for name in same]
+    bars = a.bars & b.bars
+    if len(bars) > 2:
+        sure.append(f"{len(bars)} progress bars with equal times, such as {quoted(min(bars))}")
+    remarks = []
+    if a.answers is not None and b.answers is not None:
+        bound = EQUAL * np.abs(a.answers).max()
+        digits = [n for n in range(9) if np.array_equal(b.answers, b.answers.round(n))]
+        bound = max(bound, 10.0 ** -min(digits, default=9))
+        equal = np.abs(a.answers - b.answers) <= bound
+        if bound < 1e-2 and equal.mean() > 0.5:
+            remarks.append(f"{equal.sum()} of {len(equal)} sine answers equal in {BASIC}")
+            if a.losses and b.losses and a.losses != b.losses:
+                sure.append("equal sine answers from trainings that printed other losses")
+    return sure, remarks
