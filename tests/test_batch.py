@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hand_ins import BASIC, GRADED, NOTEBOOK, REPORT
-from hand_ins import Work, csv, filled, npy, pdf, saved, write_data
+from hand_ins import BASIC, GRADED, NOTEBOOK, REPORT, Work, csv, filled, npy, pdf, saved, write_data
 
 from tools.grading import batch, boards, plagiarism, submission
 
@@ -28,7 +27,7 @@ def grade(tmp_path, data_dir):
     def run(folder="class", **options):
         names = "template name against leaderboard mape roster deadline ranking python scheduler"
         args = Namespace(**dict.fromkeys(names.split()), batch=tmp_path / folder, data_dir=data_dir)
-        vars(args).update({"no_run": True, "rerun": False, "template": [], "leaderboard": []})
+        vars(args).update({"no_run": True, "rerun": False, "leaderboard": []})
         vars(args).update(options)
         path = Path(batch.batch(args).split(": ")[0])
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -70,7 +69,7 @@ def test_what_is_entered_by_hand_stays(tmp_path, grade):
     path = tmp_path / "class/marks.csv"
     lines = path.read_text("utf-8-sig").split("\n")
     edited = lines[1].replace("110062100,110062100,,", '110062100,110062100,88,"good, but"')
-    path.write_text("\n".join([lines[0], edited + ",x" * 0, ""]), "utf-8-sig")
+    path.write_text("\n".join([lines[0], edited, ""]), "utf-8-sig")
     row = grade()["110062100"]
     assert (row["points by hand"], row["remark by hand"]) == ("88", "good, but")
     assert "good, but" in (tmp_path / "class/feedback/110062100.txt").read_text()
@@ -106,7 +105,7 @@ HOSTILE = [  # one of them each must end in a row of its own, and stop nobody
     ("10**400", lambda w: w.files.update({GRADED: npy(saved() | {"Output": 10**400})})),
     ("a start mark and newlines", lambda w: w.files.update({"helper.py": BOMB.encode()})),
     ("deep brackets", lambda w: w.cell("x = " + "(" * 5000 + ")" * 5000)),
-    ("a hundred thousand names", lambda w: w.cell("\n".join(f"a{i} = b{i} + 1" for i in range(10**5)))),
+    ("many names", lambda w: w.cell("\n".join(f"a{i} = b{i} + 1" for i in range(10**5)))),
     ("a notebook of one line", lambda w: w.files.update({NOTEBOOK: b'{"cells": [1, 2]}'})),
 ]  # fmt: skip
 
@@ -234,9 +233,8 @@ def test_boards(rows, record, team, error, tmp_path):
 
 
 def test_nothing_of_a_board_is_guessed(tmp_path):
-    basic = table(
-        tmp_path / "b.csv", "TeamName,Score", *(f"{NUMBER[:-1]}{i},{i}.4" for i in range(9))
-    )
+    rows = [f"{NUMBER[:-1]}{i},{i}.4" for i in range(9)]
+    basic = table(tmp_path / "b.csv", "TeamName,Score", *rows)
     assert boards.Boards([basic], "percent").points(NUMBER)["basic"] == 1.4
     assert boards.Boards([basic], "fraction").points(NUMBER)["basic"] == pytest.approx(140)
     with pytest.raises(ValueError, match="--mape: expected percent or fraction"):
@@ -245,10 +243,7 @@ def test_nothing_of_a_board_is_guessed(tmp_path):
         boards.Boards([basic, basic], "percent")
     roster = table(tmp_path / "r.csv", "student", NUMBER)
     rule = boards.Boards([basic], "percent", roster).rules("110062999", {})["kaggle record"]
-    assert rule == (
-        "not checked",
-        ["110062999 is not on the class list; give --name, or correct it"],
-    )
+    assert rule.verdict == "not checked" and "not on the class list" in rule.sentences[0]
     for wrong in ({"deadline": "2024-12-19"}, {"ranking": "best:3"}):
         with pytest.raises(ValueError, match="expected"):
             boards.Boards(**wrong)
@@ -305,9 +300,7 @@ def in_a_module(work):
 
 
 def comment(work):
-    work.cells[2] = work.cells[2].replace(
-        "### START CODE HERE ###", "### START CODE HERE ###\n#" + "x" * 10**5, 1
-    )
+    work.cells[2] = work.cells[2].replace("HERE ###", "HERE ###\n#" + "x" * 10**5, 1)
     work.save()
 
 
@@ -324,7 +317,9 @@ COPIES = [  # what a copy does to hide; how many copies there are; the size of t
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("way", "change", "copies", "size"), COPIES)
+@pytest.mark.parametrize(
+    ("way", "change", "copies", "size"), COPIES, ids=[row[0] for row in COPIES]
+)
 def test_copies_are_suspect_and_nobody_else(way, change, copies, size):
     works, template = [], filled({})
     for number in range(size):

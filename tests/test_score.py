@@ -5,18 +5,34 @@ that is not ok: "!" where it is broken, "?" where it is suspect.
 """
 
 import json
+import shutil
 from collections import OrderedDict
 
 import numpy as np
 import pytest
-from hand_ins import ADVANCED, BASIC, GRADED, NOTEBOOK, REPORT
-from hand_ins import Work, csv, filled, notebook, npy, pdf, saved, waves, write_data
+from hand_ins import (
+    ADVANCED,
+    BASIC,
+    GRADED,
+    NOTEBOOK,
+    REPORT,
+    Work,
+    csv,
+    filled,
+    labels,
+    notebook,
+    npy,
+    pdf,
+    saved,
+    waves,
+    write_data,
+)
 
-from tools.grading import batch, card, rerun, submission
+from tools.grading import batch, card, submission
 from tools.grading.boards import public_range
 from tools.grading.score import main
 
-needs_sandbox = pytest.mark.skipif(not rerun.is_here(), reason="needs bubblewrap")
+needs_sandbox = pytest.mark.skipif(not shutil.which("bwrap"), reason="needs bubblewrap")
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +157,7 @@ HONEST = [
     ("a sine model of 16 %", "80", answers(lambda y: y * 1.16)),
     ("a sine model of 30 %", "70", answers(lambda y: y * 1.3)),
     ("all of one class", "60", column(ADVANCED, lambda c: c * 0 + 2)),
-    ("all activities right", "90", put(ADVANCED, csv(ADVANCED, np.resize([0, 1, 2, 2, 1, 2], 2947)))),
+    ("all activities right", "90", put(ADVANCED, csv(ADVANCED, labels()))),
     ("what systems leave behind", "90", lambda w: w.files.update(dict.fromkeys(LEFT, b""))),
     ("a second try", "90", move(NOTEBOOK, "Lab6-1.ipynb")),
     ("a prefix, perhaps the site's", "90 names?", move(NOTEBOOK, "109062111_name_Lab6.ipynb")),
@@ -197,7 +213,7 @@ DISHONEST = [
     ("numpy.py", "90 packages?", put("numpy.py", b"")),
     ("a compiled module", "90 packages?", put("fast.so", b"ELF")),
     ("no notebook", "90/0 notebook! own-code?", lambda w: w.files.pop(NOTEBOOK)),
-    ("print(1)", "90/0 template? notebook! own-code?", put(NOTEBOOK, notebook(["print(1)"], {0: "1"}))),
+    ("print(1)", "90/0 template? notebook! own-code?", put(NOTEBOOK, notebook(["print(1)"]))),
     ("a damaged notebook", "90 notebook? own-code?", put(NOTEBOOK, b"[" * 100_000)),
     ("no output", "90 notebook? own-code?", no_output(*range(20))),
     ("the exact continuation", "90 own-code?", answers(np.array)),
@@ -212,12 +228,12 @@ DISHONEST = [
     ("infinite figures", "53", figures(lambda A: A * np.inf)),
     ("no figures", "50/30 npy!", lambda w: w.files.pop(GRADED)),
     ("a call for figures", "50 npy?", put(GRADED, npy(print))),
-    ("the template's code changed", "90 template?", lambda w: w.replace("randn(2, 4", "randn(2, 5")),
+    ("the template changed", "90 template?", lambda w: w.replace("randn(2, 4", "randn(2, 5")),
 ]  # fmt: skip
 ALL = [(*row, kind) for kind in ("HONEST", "UNTIDY", "DISHONEST") for row in globals()[kind]]
 
 
-@pytest.mark.parametrize(("name", "expected", "change", "kind"), ALL, ids=lambda x: str(x)[:30])
+@pytest.mark.parametrize(("name", "expected", "change", "kind"), ALL, ids=lambda x: str(x)[:20])
 def test_by_files_alone(name, expected, change, kind, terms, tmp_path):
     work = Work()
     change(work)
@@ -229,7 +245,7 @@ SANDBOXED = [  # name, own code's verdict, a part of the evidence, change
     ("the other way", "ok", "Lab6_outputs.npy equal", lambda w: w.__init__(7)),
     ("Drive", "ok", "equal", cell(DRIVE + "\nopen('/content/drive/My/a.txt', 'w')")),
     ("another bar", "ok", "equal", cell("from tqdm.notebook import tqdm\nlist(tqdm([1]))")),
-    ("NumPy 1", "ok", "equal", cell("a = np.Inf, np.trapz([1]), np.float_(1), np.in1d([1], 1)", at=3)),
+    ("NumPy 1", "ok", "equal", cell("np.Inf, np.trapz([1]), np.float_(1), np.in1d([1], 1)", at=3)),
     ("magics", "ok", "equal", cell("%env A=1\n%matplotlib inline\n!ls")),
     ("a tuple too many", "ok", "equal", put(GRADED, npy(saved() | EXTRA))),
     ("all blanks", "broken", "11 of 11 blocks are blank", blanks()),
@@ -248,7 +264,7 @@ SANDBOXED = [  # name, own code's verdict, a part of the evidence, change
 
 @needs_sandbox
 @pytest.mark.parametrize(
-    ("name", "verdict", "part", "change"), SANDBOXED, ids=lambda x: str(x)[:20]
+    ("name", "verdict", "part", "change"), SANDBOXED, ids=[row[0] for row in SANDBOXED]
 )
 def test_a_quick_rerun_decides_on_own_code(name, verdict, part, change, terms, tmp_path):
     work = Work()

@@ -5,7 +5,6 @@ the students. What ran in the sandbox is kept in .desk/ by the hand-in's content
 """
 
 import base64
-import hashlib
 import json
 import multiprocessing
 import os
@@ -18,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from shutil import copyfile
 from urllib.parse import quote
 
 import pandas as pd
@@ -52,9 +52,8 @@ def terms_of(args, store=None):
     """Return the Terms of the command's arguments."""
     boards = args.leaderboard, args.mape, args.roster, args.deadline, args.ranking
     boards = Boards(*boards) if any(boards) else None
-    template = [submission.code_cells(path.read_bytes()) for path in args.template]
-    template = [cell.source for cells in template for cell in cells]
-    truth = Truth(args.data_dir)
+    cells = submission.code_cells(args.template.read_bytes()) if args.template else []
+    template, truth = [cell.source for cell in cells], Truth(args.data_dir)
     return Terms(truth, boards, template, args.name, args.python, store, not args.no_run)
 
 
@@ -158,6 +157,9 @@ def batch(args):
             "give their parent, and --name for other names"
         )
     terms, cards, works, written = terms_of(args, folder / ".desk"), {}, {}, 0
+    terms.store.mkdir(exist_ok=True)
+    for path in folder.glob("marks*.csv"):  # as a person left it
+        copyfile(path, terms.store / f"{path.stem}-{path.stat().st_mtime_ns}.csv")
     for whole in (False, True)[: 1 + args.rerun]:
         results = graded(found, terms, whole, args.scheduler)
         for number, (name, card, work) in enumerate(results, 1):
@@ -210,58 +212,44 @@ def _look_at_all(cards, terms):
             cards[number] = Card(number, number, error="nothing handed in")
 
 
-def _marks_paths(folder):
-    return (folder / f"marks{f'-{n}' if n > 1 else ''}.csv" for n in count(1))
+def _marks(folder):
+    """Yield the paths of marks.csv, marks-2.csv, ..., and what a person entered there.
 
-
-def _read_marks(path):
-    """Return {hand-in: {column: text}} of what a person entered, or None of another file."""
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-        rows = table.to_dict("records")
-        return {row["hand-in"]: {x: row[x] for x in BY_HAND if row[x]} for row in rows}
-    except (ValueError, KeyError, OSError):
-        return None
+    That is {hand-in: {column: text}}; None of a file that is not ours, or not there.
+    """
+    for number in count(1):
+        path = folder / f"marks{f'-{number}' if number > 1 else ''}.csv"
+        try:
+            table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+            rows = table.to_dict("records")
+            yield path, {row["hand-in"]: {x: row[x] for x in BY_HAND if row[x]} for row in rows}
+        except (ValueError, KeyError, OSError):
+            yield path, None
 
 
 def entered(folder):
-    """Return {hand-in: {column: text}} of what a person entered in marks.csv, marks-2.csv, ..."""
+    """Return {hand-in: {column: text}} of what a person entered in all files of marks."""
     entries = {}
-    for path in _marks_paths(folder):
+    for path, rows in _marks(folder):
         if not path.exists():
             return entries
-        for name, row in (_read_marks(path) or {}).items():
+        for name, row in (rows or {}).items():
             entries[name] = entries.get(name, {}) | row
 
 
 def write_marks(folder, cards):
-    """Write {name: Card} to marks.csv, or to marks-2.csv, ..., where the first cannot be used.
-
-    What a person entered is kept; a file as it was found stays in .desk/, too.
-    """
-    text, found = _as_csv(cards, entered(folder)), folder / ".desk"
-    for path in _marks_paths(folder):
+    """Write {name: Card} to marks.csv, or to marks-2.csv, ..., where the first cannot be used."""
+    text = _as_csv(cards, entered(folder))
+    for path, rows in _marks(folder):
         try:
-            if path.exists():
-                if _read_marks(path) is None:
-                    raise OSError(0, "no CSV of ours in UTF-8")
-                raw = path.read_bytes()
-                found.mkdir(exist_ok=True)
-                with suppress(FileNotFoundError):
-                    ours = found / "marks.txt"  # the digest of what was written last
-                    if ours.read_text() != hashlib.sha256(raw).hexdigest():
-                        (found / f"marks-{hashlib.sha256(raw).hexdigest()[:8]}.csv").write_bytes(
-                            raw
-                        )
+            if path.exists() and rows is None:
+                raise OSError(0, "no CSV of ours in UTF-8")
             write_text(path, text)
+            return path
         except OSError as error:  # it is open elsewhere
             if not path.exists():
                 raise
             print(f"{path}: stays as it is: {error.strerror}", file=sys.stderr)
-            continue
-        found.mkdir(exist_ok=True)
-        (found / "marks.txt").write_text(hashlib.sha256(text.encode()).hexdigest())
-        return path
 
 
 def _as_csv(cards, by_hand):

@@ -26,15 +26,8 @@ NUMBER = re.compile(r"\d{5,}")  # what may be a student's
 class Boards:
     """The boards, the class list, the deadline and the points for places, as far as given.
 
-    Args:
-        leaderboards: paths of Kaggle's CSVs, that of the sine and that of the activities.
-        mape: "percent" or "fraction", how the first of them gives the error.
-        roster: path of the class list, a CSV.
-        deadline: ISO 8601 with its offset.
-        ranking: see RANKING_HELP.
-
-    Raises:
-        ValueError: one of them is not that.
+    They are as on the command line: paths of CSVs, one of MAPE, a path, ISO 8601 with its offset,
+    RANKING_HELP. A ValueError says which is not that.
     """
 
     def __init__(self, leaderboards=(), mape=None, roster=None, deadline=None, ranking=None):
@@ -80,9 +73,7 @@ class Boards:
     def rules(self, number, own):
         """Return {rule: Finding} of "late", "kaggle record" and "team name".
 
-        Args:
-            number: the student's, or "".
-            own: {"basic": MAPE in %, "advanced": accuracy} of the CSVs handed in, where known.
+        `own` is {"basic": MAPE in %, "advanced": accuracy} of the CSVs handed in, where known.
         """
         found = self._teams(number)
         rules = {"late": self._late(number, found)}

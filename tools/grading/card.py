@@ -141,10 +141,7 @@ class Truth:
 def build(hand_in, truth, board=None, template_cells=()):
     """Return the Card of a HandIn, as far as its files decide, and {file: what it holds}.
 
-    Args:
-        truth: Truth.
-        board: boards.Boards, or None.
-        template_cells: sources of the template's code cells.
+    `board` is a boards.Boards or None; `template_cells` are sources of the template's cells.
     """
     card = Card(hand_in.name, hand_in.student, paths=hand_in.paths)
     content, faults = {}, {}
@@ -165,13 +162,13 @@ def build(hand_in, truth, board=None, template_cells=()):
         card.lines.append(_answers_line(key, hand_in, faults, own, on_board))
         if key in own or key in on_board:
             card.figures[TASKS[key][2]] = on_board.get(key, own.get(key))
-    ranking = Line("Activity, ranking", 0, 5, "decided on Kaggle's board, not here", status="open")
-    if "ranking" in on_board:
-        ranking = Line("Activity, ranking", on_board["ranking"], 5, "by Kaggle's board")
-    report = Line("Report", 0, 5, "one page; its text is for you", status="open")
-    if REPORT in faults:
-        report = Line("Report", 0, 5, missing=faults[REPORT])
-    card.lines += [ranking, report]
+    for part, key, evidence, fault in (
+        ("Activity, ranking", "ranking", "by Kaggle's board", ""),
+        ("Report", "report", "one page; its text is for you", faults.get(REPORT, "")),
+    ):
+        status = "measured" if key in on_board or fault else "open"
+        evidence = "" if fault else evidence
+        card.lines.append(Line(part, on_board.get(key, 0), 5, evidence, fault, status))
     card.report = content.get(REPORT, "")
     _judge_files(card, hand_in, content, faults)
     if template_cells and NOTEBOOK in content:
@@ -202,17 +199,14 @@ def _judge_files(card, hand_in, content, faults):
     if GRADED in content:
         entries = [x for figures in content[GRADED].values() for x in figures.items()]
         arrays = [_plain(*entry) for entry in entries if entry[0][-6:] != "_shape"]
-        if any(A is not None and np.any(A) for A in arrays):
-            card.set("npy", "ok")
-        else:
-            card.set("npy", "suspect", ["all figures in it are zero"])
+        zero = not any(A is not None and np.any(A) for A in arrays)
+        card.set("npy", "suspect" if zero else "ok", ["all figures in it are zero"] * zero)
 
 
 def judge_own_code(card, hand_in, content, truth, result, whole=False, reason=""):
-    """Set the rule on own code, by what is seen from outside and by a rerun.
+    """Set the rule on own code, by what is seen from outside and by the `result` of rerun.run.
 
-    Args:
-        result: what rerun.run returned, or None with the `reason` why there is none.
+    That may be None, with the `reason` why there is none.
     """
     cells = content.get(NOTEBOOK, [])
     doubts = notebook.doubts_about(hand_in, cells) if cells else ["there is no notebook"]
@@ -356,7 +350,7 @@ def as_text(card, student=False):
         shown.append(f"  {rule.rule:<15}{rule.verdict:<13}{rule.evidence}".rstrip())
     shown.append(f"\nProposed: {totals['proposed']:g} points; {totals['open']:g} more are open")
     for verdict, heading in (("broken", "Broken"), ("suspect", "Look at")):
-        found = [rule.rule for rule in card.with_verdict(verdict)]
-        shown += [f"{heading}: {', '.join(found)}"] if found and not student else []
-    text = "\n".join(shown + ([] if student else card.remarks))
+        found = ", ".join(rule.rule for rule in card.with_verdict(verdict))
+        shown += [f"{heading}: {found}"] * bool(found and not student)
+    text = "\n".join(shown + card.remarks * (not student))
     return "".join(x if x.isprintable() or x == "\n" else "?" for x in text)

@@ -123,12 +123,7 @@ def _brought(where, source):
 
 
 def printed_checks(texts, expected):
-    """Return the checks whose figures all stand in printed texts, as far as rounding goes.
-
-    Args:
-        texts: what each cell printed.
-        expected: {check: {key: array}}, as for seed 1.
-    """
+    """Return the checks in {check: {key: array}} whose figures all stand in printed texts."""
     found = [x for text in texts for x in NUMBER.findall(text[:100_000])][:100_000]
     numbers = np.array([float(x) for x in found] or [np.nan])
 

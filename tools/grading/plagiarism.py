@@ -10,6 +10,7 @@ import hashlib
 import math
 import re
 from collections import Counter, namedtuple
+from itertools import islice
 
 import numpy as np
 
@@ -30,55 +31,35 @@ Pair = namedtuple("Pair", "a b likeness marked sentences passages")
 
 
 def describe(hand_in, cells, answers):
-    """Return the Work of a hand-in: what is compared of it, small and without its files.
-
-    Args:
-        cells: Cells of its notebook.
-        answers: (500,) of the sine data, or None.
-    """
+    """Return the Work of a hand-in, given its Cells and its sine answers (500,) or None."""
     sources = [cell.source for cell in cells]
     sources += [r.decode("utf-8", "replace") for n, r in hand_in.files.items() if n[-3:] == ".py"]
-    pieces = {}
-    for source in sources:
-        for piece, text in _pieces(source):
-            if len(pieces) < PIECES:
-                pieces.setdefault(piece, text)
-    files = {n: _digest(hand_in.files[n]) for n in (NOTEBOOK, REPORT) if n in hand_in.files}
-    text = "\n".join(printed(cell) for cell in cells)
-    bars = {x.strip() for x in re.findall(r"[^\r\n]*\d\d:\d\d<[^\r\n]*/s[^\r\n]*", text[: 10**6])}
-    losses = re.findall(r"(?i)loss\w*[\s:=]+(\d\.?\d*(?:e-?\d+)?)", text[: 10**6])
-    outputs = _digest(text.encode("utf-8", "replace")) if len(bars) > 2 else None
-    files |= {"the printed outputs": outputs} if outputs else {}
+    pieces = frozenset(islice((x for source in sources for x in _pieces(source)), PIECES))
+    files = {name: hand_in.files[name] for name in (NOTEBOOK, REPORT) if name in hand_in.files}
+    text = "\n".join(printed(cell) for cell in cells)[: 10**6]
+    bars = {x.strip() for x in re.findall(r"[^\r\n]*\d\d:\d\d<[^\r\n]*/s[^\r\n]*", text)}
+    files |= {"the printed outputs": text.encode("utf-8", "replace")} if len(bars) > 2 else {}
+    files = {name: hashlib.sha256(raw).digest() for name, raw in files.items()}
+    losses = re.findall(r"(?i)loss\w*[\s:=]+(\d\.?\d*(?:e-?\d+)?)", text)
     return Work(hand_in.name, hand_in.student, pieces, files, bars, losses[:50], answers)
 
 
-def _digest(raw):
-    return hashlib.sha256(raw).hexdigest()
-
-
 def _pieces(source):
-    """Yield (hash, text) of the statements of a cell or module, and of each two in a row."""
+    """Yield the statements of a cell or module in one form, and each two in a row."""
     tree = parse(source[:LONGEST])
     if tree is None:  # then block by block, if these can be read
         for block in split_blocks(source)[1]:
-            if parse(block) is not None:
-                yield from _pieces(block)
+            yield from _pieces(block) if parse(block) else ()
         return
     for node in ast.walk(tree):
         for body in (getattr(node, name, None) for name in ("body", "orelse", "finalbody")):
             before = ""
             for statement in body if isinstance(body, list) else ():
-                if is_nothing(statement) and not isinstance(statement, ast.Raise):
-                    continue
-                text = _plain(statement)
-                for piece in (text, f"{before}\n{text}") if before else (text,):
-                    if len(piece) >= LEAST:
-                        yield hash_of(piece), piece
-                before = text
-
-
-def hash_of(text):
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest())
+                if not is_nothing(statement):
+                    text = _plain(statement)
+                    both = f"{before}\n{text}" if before else ""
+                    yield from (piece for piece in (text, both) if len(piece) >= LEAST)
+                    before = text
 
 
 class _Plain(ast.NodeTransformer):
@@ -103,10 +84,10 @@ class _Plain(ast.NodeTransformer):
 
     def visit_BinOp(self, node):
         self.generic_visit(node)
-        nothing = (ast.Add, ast.Sub), 0, (ast.Mult, ast.Div), 1
-        for kinds, number in (nothing[:2], nothing[2:]):
+        nothing = 0 if isinstance(node.op, (ast.Add, ast.Sub)) else 1
+        if isinstance(node.op, (ast.Add, ast.Sub, ast.Mult, ast.Div)):
             for side, other in ((node.right, node.left), (node.left, node.right)):
-                if isinstance(node.op, kinds) and getattr(side, "value", None) == number:
+                if getattr(side, "value", None) == nothing:
                     return other
         return node
 
@@ -126,15 +107,12 @@ def _plain(statement):
 
 
 def rank(works, earlier=(), template=()):
-    """Return {name: Finding}, and the Pairs, the most alike first.
+    """Return {name: Finding} of the Works of a class, and the Pairs, the most alike first.
 
-    Args:
-        works: Works of the class.
-        earlier: Works of other years; pairs among these are not looked at.
-        template: sources of its code cells, whose pieces are nobody's.
+    Pairs among `earlier`, of other years, do not count, nor does code in the template's cells.
     """
     everyone = [*works, *earlier]
-    nobodys = {piece for source in template for piece, _ in _pieces(source)}
+    nobodys = {piece for source in template for piece in _pieces(source)}
     counts = Counter(piece for work in everyone for piece in work.pieces)
     rarity = {
         piece: math.log1p(len(everyone) / count)
@@ -163,7 +141,7 @@ def rank(works, earlier=(), template=()):
             sure.append(f"far more code in common than others have, whose median is {middle:.0%}")
         if place < PAIRS or sure or remarks:
             rare = sorted(own[i] & own[j], key=rarity.get, reverse=True)[:SHOWN]
-            passages = [a.pieces[piece] for piece in rare] if sure else []
+            passages = rare if sure else []
             sentences = [f"{likeness:.0%} of the code alike", *sure, *remarks]
             ranked.append(Pair(a.name, b.name, likeness, bool(sure), sentences, passages))
     ranked.sort(key=lambda pair: (-pair.marked, -pair.likeness))

@@ -13,47 +13,18 @@ import re
 from pathlib import Path
 
 from tools.files import ROOT
+from tools.grading import batch, card
+from tools.grading.boards import MAPE, RANKING_HELP
 
 
 def main(argv):
     parser = argparse.ArgumentParser("python -m tools score", description=__doc__.splitlines()[0])
-    _add_options(parser)
-    args = parser.parse_args(argv)
-    folder = args.batch or args.folder
-    if folder is None or not folder.exists():
-        parser.error(f"{folder}: expected a folder of hand-in files, found none; check the path")
-    try:
-        if args.name and not {"student", "file"} & set(re.compile(args.name).groupindex):
-            parser.error("--name: expected a regular expression with (?P<student>...) or (?P<file>")
-        from tools.grading import batch, card
-    except re.error as error:
-        parser.error(f"--name: expected a regular expression, got {error}")
-    except ModuleNotFoundError as error:
-        parser.error(f"{error}; run pip install -r tools/grading/requirements.txt")
-    if args.batch:
-        print(batch.batch(args))
-        return 0
-    result = batch.single(args)
-    print(json.dumps(result.as_dict(), indent=1) if args.json else card.as_text(result))
-    return 0 if card.is_complete(result) else 1
-
-
-def _add_options(parser):
-    from tools.grading.boards import MAPE, RANKING_HELP
-
     add, boards = parser.add_argument, "Kaggle's of the sine data; again, that of the activities"
     add("folder", nargs="?", type=Path, help="a hand-in, or a zip")
     add("--batch", type=Path, metavar="FOLDER", help="grade each folder and each zip in it")
     add("--json", action="store_true", help="print the score card as JSON")
     add("--data-dir", type=Path, default=ROOT / "data", help="with the course's data")
-    add(
-        "--template",
-        type=Path,
-        nargs=1,
-        default=[],
-        metavar="FILE",
-        help="the notebook that was handed out",
-    )
+    add("--template", type=Path, metavar="FILE", help="the notebook that was handed out")
     add("--name", metavar="REGEX", help="of a folder or file, with groups `student` and `file`")
     add("--against", type=Path, metavar="FOLDER", help="earlier hand-ins, for plagiarism")
     add("--leaderboard", type=Path, action="append", default=[], metavar="CSV", help=boards)
@@ -65,3 +36,18 @@ def _add_options(parser):
     add("--rerun", action="store_true", help="run whole notebooks again, in a sandbox")
     add("--python", metavar="PATH", help="of an environment for reruns, such as one with NumPy 1")
     add("--scheduler", metavar="ADDRESS", help="of a Dask cluster")
+    args = parser.parse_args(argv)
+    folder = args.batch or args.folder
+    if folder is None or not folder.exists():
+        parser.error(f"{folder}: expected a folder of hand-in files, found none; check the path")
+    try:
+        if args.name and not {"student", "file"} & set(re.compile(args.name).groupindex):
+            raise ValueError("--name: expected the group (?P<student>...) or (?P<file>...)")
+    except re.error as error:
+        raise ValueError(f"--name: expected a regular expression, got {error}") from None
+    if args.batch:
+        print(batch.batch(args))
+        return 0
+    result = batch.single(args)
+    print(json.dumps(result.as_dict(), indent=1) if args.json else card.as_text(result))
+    return 0 if card.is_complete(result) else 1

@@ -77,8 +77,7 @@ def shown_name(path):
 def find(folder, pattern=None):
     """Return {name: path, or the paths of a flat export} of the hand-ins in a folder.
 
-    Args:
-        pattern: regular expression with the groups `student` and `file`, or None.
+    `pattern` is a regular expression with the groups `student` and `file`, or None.
     """
     found, flat = {}, re.compile(pattern or FLAT)
     for path in sorted(x for x in folder.iterdir() if not LEFT_OUT.fullmatch(x.name)):
@@ -94,9 +93,7 @@ def find(folder, pattern=None):
 def read(path, pattern=None, name=None, listed=()):
     """Return the HandIn in a folder, a zip, or the list of paths of a flat export, called `name`.
 
-    Args:
-        pattern: as in `find`; its group `student` is looked for in the names of folder and files.
-        listed: student numbers that are on the class list.
+    `pattern` is as in `find`; `listed` are the student numbers on the class list.
     """
     flat = isinstance(path, list)
     folder = path[0].parent if flat else path if path.is_dir() else path.parent
@@ -135,8 +132,8 @@ def read(path, pattern=None, name=None, listed=()):
 
 
 def _start_of(opening, suffix):
-    with opening() as file:  # one byte more shows a reader what is too large
-        return file.read(int(MAX_BYTES[suffix]) + 1)
+    with opening() as file:
+        return file.read(int(MAX_BYTES[suffix]) + 1)  # one byte more shows what is too large
 
 
 def _take_files(hand_in, entries):
@@ -175,10 +172,9 @@ def _rank(path, wanted):
         return None
     loose = {BASIC: "basic", ADVANCED: "advanced"}.get(wanted, "")
     nearness = [re.fullmatch(rf"{stem}-\d+\.{suffix}", path.name), path.name == wanted]
-    nearness += [path.name.lower() == wanted.lower()]
-    nearness += [stem.replace("_", "").lower() in plain, loose in plain]
-    hit = next((i for i, near in enumerate(nearness, 1) if near), 0)
-    return (hit, len(path.parts)) if hit else None
+    nearness += [path.name.lower() == wanted.lower(), stem.replace("_", "").lower() in plain]
+    hits = [i for i, near in enumerate([*nearness, loose in plain], 1) if near]
+    return (hits[0], len(path.parts)) if hits else None
 
 
 def _checked(name, raw):
@@ -245,10 +241,10 @@ def code_cells(raw):
     """Return the Cells of a notebook's code that are not empty."""
     raw = _checked(NOTEBOOK, raw)
     try:
-        with tempfile.NamedTemporaryFile(suffix=".ipynb") as file:
-            file.write(raw)
-            file.flush()
-            sources = read_cells(file.name)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, NOTEBOOK)
+            path.write_bytes(raw)
+            sources = read_cells(path)
         cells = json.loads(raw.decode("utf-8-sig")).get("cells", [])
         code = [cell for cell in cells if cell["cell_type"] == "code"] or [{}] * len(sources)
         more = [(cell.get("execution_count"), cell.get("outputs", [])) for cell in code]
