@@ -92,6 +92,9 @@ CLAIMS = [  # where, words of it, what must hold
         r.sine(RAW[1], 0, "mape")[0] < r.sine(RAW[0], 0, "mape")[0]),
     (NOTEBOOK, "With noise of 0.01 the order turns round", lambda r:
         r.sine(RAW[1], 0.01, "mape")[0] > r.sine(RAW[0], 0.01, "mape")[0]),
+    (NOTEBOOK, "With noise of 0.001 it is back among the per cents, and with 0.01 it is larger", lambda r:
+        r.sine("submitted", 0.001, "mape")[0] > 1
+        and r.sine("submitted", 0.01, "mape")[0] > r.sine("line", 0.01, "mape")[0]),
     (NOTEBOOK, "left to themselves both lose the wave", lambda r: all(
         row["free"]["100"] > 0.5 for name in RAW for row in r.rows("sine", name))),
     (NOTEBOOK, "With 128 steps the basic model learns next to nothing", lambda r:

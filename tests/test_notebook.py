@@ -127,6 +127,7 @@ def test_the_saved_notebook_is_clean():
             assert kinds <= {"image/png", "text/plain", "text/html"}, cell.source[:60]
             assert ("image/png" in kinds) == ("image/png" in output.get("metadata", {}))
             assert output.get("text", "").count("%|") <= 3  # a bar is one line
+            assert output.get("name") != "stderr", output.text  # no warning
 
 
 def test_imports_are_the_templates():
