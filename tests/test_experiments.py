@@ -118,6 +118,9 @@ def test_texts_and_files_are_those_of_the_results(r, tmp_path):
         (tmp_path / name).write_bytes((OUTPUTS / name).read_bytes())
     page.write_page(tmp_path)
     assert (tmp_path / "experiments.md").read_bytes() == (OUTPUTS / "experiments.md").read_bytes()
+    off = r.rows("sine", "line")[0]["free"]  # by the number of steps, not by the order of texts
+    cells = " | ".join(f"{off[k]:.2g}" for k in ("1", "5", "20", "100"))
+    assert f"| straight line | {cells} |" in (tmp_path / "experiments.md").read_text("utf-8")
     notebook = NOTEBOOK.read_text("utf-8")
     for table in (page.ladder(r), page.estimate(r)):
         assert json.dumps(table, ensure_ascii=False)[1:-1].split("\\n")[2] in notebook

@@ -278,7 +278,8 @@ def write_page(folder):
     for title, name in SINE.items():
         if name in ("line", "Dense only, raw", "with RNN, raw", "submitted"):
             off = [row["free"] for row in r.rows("sine", name)]
-            free.append([title, *(f"{np.median([x[k] for x in off]):.2g}" for k in off[0])])
+            steps = ("1", "5", "20", "100")
+            free.append([title, *(f"{np.median([x[k] for x in off]):.2g}" for k in steps)])
     cut = [[k, spread([1000 * row["loss"] for row in r.rows("truncated", k)])] for k in KEPT]
     clip = []
     for rate, bound in ((0.05, 1.0), (0.3, 1.0), (0.3, None)):
@@ -314,7 +315,8 @@ def write_page(folder):
         cosines = [row["cosine"] for row in r.rows("stack", variant)]
         values[f"cosine_{variant}"] = spread(cosines, 2)
     for H, key in product((8, 128), ("weights", "seen", "unseen")):
-        values[f"{key}_{H}"] = np.mean(r.hidden(H, key))
+        mean = np.mean(r.hidden(H, key))
+        values[f"{key}_{H}"] = int(mean) if key == "weights" else mean
     template = Path(__file__).with_name("page.md").read_text("utf-8")
     write_text(folder / "experiments.md", template.format(**values))
 
