@@ -61,8 +61,13 @@ def test_rnn_computes_in_the_dtype_of_its_weights():
     exact, _, _ = drawn_rnn(return_sequences=True, input_gradient="true")
     assert relative(rnn.forward(X), exact.forward(X)) < 1e-5
     assert relative(rnn.backward(dH), exact.backward(dH)) < 1e-5
+    before = [W.copy() for W in (rnn.Wx, rnn.Wh, rnn.bh)]
     rnn.update(0.1)
-    assert {A.dtype for A in (rnn.Wx, rnn.Wh, rnn.bh, rnn.dL_dWx)} == {np.dtype(np.float32)}
+    after, gradients = (rnn.Wx, rnn.Wh, rnn.bh), (rnn.dL_dWx, rnn.dL_dWh, rnn.dL_dbh)
+    for W, old, g in zip(after, before, gradients, strict=True):
+        assert W.dtype == g.dtype == rnn.forward(X).dtype == np.float32
+        np.testing.assert_allclose(W, old - 0.1 * g, rtol=1e-6)
+    assert rnn.backward(dH).dtype == np.float32
 
 
 def test_starts():
@@ -77,6 +82,10 @@ def test_starts():
     rnn, other = RNN(48, 64, 3, init="orthogonal"), RNN(48, 64, 4, init="orthogonal")
     np.testing.assert_allclose(rnn.Wh @ rnn.Wh.T, np.eye(64), atol=1e-12)
     assert abs(rnn.Wx.std() * np.sqrt(48) - 1) < 0.05 and (rnn.Wh != other.Wh).any()
+    np.testing.assert_array_equal(rnn.Wh, RNN(48, 64, 3, init="orthogonal").Wh)
+    assert [A.shape for A in (rnn.bh, RNN(3, 5).bh, Dense(3, 5).parameters["b"])] == [
+        *((64, 1), (5, 1), (1, 5))
+    ]
 
 
 def test_dense_equals_its_formulas():
@@ -129,6 +138,8 @@ def test_softmax_with_cross_entropy():
 
 def test_flatten_keeps_the_order():
     A, layer = np.arange(24.0).reshape(4, 3, 2), Flatten()
+    np.testing.assert_array_equal(layer.forward(A[:, 0]), A[:, 0])  # rows stay rows
+    np.testing.assert_array_equal(Flatten().forward([[3.0]]), [[3]])
     np.testing.assert_array_equal(layer.forward(A), A.reshape(4, 6))
     np.testing.assert_array_equal(layer.backward(2 * A.reshape(4, 6)), 2 * A)
 
@@ -141,7 +152,10 @@ def test_losses():
     assert compute_BCE_loss(AL[:, :1], Y[:, :1]) == pytest.approx(-logs / 3)
 
 
-def test_small_integers_become_floats():
+def test_small_integers_become_floats_and_float32_stays():
+    for name in FUNCTIONS:
+        assert Activation(name, None).forward(np.ones((2, 3), np.float32)).dtype == np.float32
+    assert compute_MSE_loss(np.ones((2, 3), np.float32), np.ones((2, 3), np.float32)).dtype == "f4"
     small = np.array([[1, 3]], np.uint8)
     np.testing.assert_allclose(
         Activation("sigmoid", None).forward(small), 1 / (1 + np.exp([[-1.0, -3]]))
@@ -191,6 +205,9 @@ BAD = {
     "got 'random'": lambda: RNN(3, 4, input_gradient="random"),
     "'course' and 'xavier'": lambda: RNN(3, 4, init="xavier"),
     "rows of shape (N, 3), got (2, 5, 3)": lambda: Dense(3, 4).forward(np.ones((2, 5, 3))),
+    "(N, 3), got (3,)": lambda: Dense(3, 4).forward(np.ones(3)),
+    "(N, 3), got (2, 4)": lambda: Dense(3, 4).forward(np.ones((2, 4))),
+    "one shape (N, C), got (2,) and (2,)": lambda: compute_MSE_loss(P[:, 0], P[:, 0]),
     "(N, 3), got (0, 3)": lambda: Dense(3, 4).forward(np.ones((0, 3))),
     "dZ of shape (2, 4), got (2, 3)": lambda: after(Dense(3, 4), (2, 3)).backward(np.ones((2, 3))),
     "one of sigmoid, relu": lambda: Activation("gelu", None),
