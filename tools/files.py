@@ -1,6 +1,7 @@
-"""Write files so that a reader finds the old content or the new, never a part."""
+"""Write files so that a reader finds the old content or the new; fill marked places in texts."""
 
 import os
+import re
 import secrets
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,3 +42,12 @@ def write_text(path, text):
     """Write `text` (str) to `path` atomically: UTF-8, line ends as given on every system."""
     with replacing(path) as temporary:
         temporary.write_bytes(text.encode("utf-8"))
+
+
+def filled(text, mark, content):
+    """Return text with `content` between <!-- mark --> and <!-- /mark -->; ValueError without."""
+    pattern = rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)"
+    result, count = re.subn(pattern, lambda m: f"{m[1]}{content}\n{m[2]}", text, flags=re.DOTALL)
+    if count != 1:
+        raise ValueError(f"<!-- {mark} -->: expected this mark once with its end, got {count}")
+    return result

@@ -17,10 +17,10 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from data.prepare import fill, look_at_all
-from tools.files import OUTPUTS, ROOT, write_text
+from tools.cells import NOTEBOOK
+from tools.files import OUTPUTS, write_text
 from tools.html import to_html
 
-NOTEBOOK = ROOT / "Lab6.ipynb"
 TIMEOUT = 1200  # seconds for one cell
 
 

@@ -17,11 +17,11 @@ from itertools import product
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy is imported
 
 import numpy as np
-import pandas as pd
 
+from data.prepare import places, read_file
 from tools.cells import TAGS, load_cells
 from tools.continuation import exact_continuation, mape
-from tools.files import ROOT, write_text
+from tools.files import write_text
 
 SEEDS = range(1, 4)
 SETS = range(2024, 2029)  # evaluation sets of 5,000 waves; the notebook shows the first
@@ -42,10 +42,8 @@ def lab():
 @cache
 def activity_data():
     """Return X (N, 128, 6), y (N,), the volunteer and the recording of each training window."""
-    folder = next(
-        f for f in (ROOT / "data", ROOT / "Activity data") if (f / "X_train.npy").exists()
-    )
-    X, y = np.load(folder / "X_train.npy"), np.load(folder / "y_train.npy").ravel()
+    files = places()
+    X, y = np.load(files["X_train.npy"]), np.load(files["y_train.npy"]).ravel()
     return X, y, lab().volunteers(y), lab().recordings(X)
 
 
@@ -61,11 +59,15 @@ def trained(train, *args, **options):
     return result, time.process_time() - start
 
 
-def build(*layers, dtype=np.float32):
+def build(*layers):
     model = lab().Model()
     for layer in layers:
         model.add(layer)
-    return model.astype(dtype)
+    return model.astype(np.float32)
+
+
+def count_weights(model):
+    return sum(W.size for layer in model.layers for W in lab().weights_of(layer).values())
 
 
 # 1 Sine -------------------------------------------------------------------------------------------
@@ -91,8 +93,7 @@ def sine_model(name, seed):
         rate = 0.8 if name == "with RNN, own scale" else 0.4
         _, seconds = trained(c.train_sine, model, form, scale, rate, epochs(40), seed=seed)
         recipe = model, c.raw_row if kind == "Dense only" else c.raw_steps, scale
-    weights = sum(W.size for layer in model.layers for W in c.weights_of(layer).values())
-    return lambda X: c.predict_sine(*recipe, X), weights, seconds
+    return lambda X: c.predict_sine(*recipe, X), count_weights(model), seconds
 
 
 TRIVIAL = {
@@ -114,8 +115,7 @@ def sine(name, seed):
         row = result["errors"].setdefault(str(noise), {"mape": [], "median": []})
         row["mape"].append(errors.mean())
         row["median"].append(np.median(errors))
-    folder = next(f for f in (ROOT / "data", ROOT / "Sinewave") if (f / "X_test.csv").exists())
-    X = pd.read_csv(folder / "X_test.csv").drop(columns="Id", errors="ignore").to_numpy()
+    X = read_file("X_test.csv", places()["X_test.csv"].read_bytes())
     result["course_mape"] = mape(predict(X), exact_continuation(X))
     long, end = c.generate_sine_wave_data(500, 199, (1, 10), (0.5, 5), np.random.default_rng(7))
     wave = np.hstack([long, end])
@@ -200,8 +200,7 @@ def hidden(H, fold):
     _, seconds = trained(model.train, *data, epochs(15), 0.1, 32, "cce", **options)
     wrong = model.predict(steps).argmax(axis=1) != y
     errors = {"seen": 100 * wrong[~held].mean(), "unseen": 100 * wrong[held].mean()}
-    weights = sum(W.size for layer in model.layers for W in c.weights_of(layer).values())
-    return errors | {"weights": weights, "seconds": seconds}
+    return errors | {"weights": count_weights(model), "seconds": seconds}
 
 
 # 4 Initialisation, and how far back a layer learns ------------------------------------------------
@@ -291,7 +290,7 @@ PLAIN = {"shift": 0, "pace": 0, "strength": 0, "turn": 0}  # no augmentation
 
 
 def groups(split):
-    """Return a function from the split's number to whether each window is held out."""
+    """Return how many parts a split has, and a function from a part to the windows held out."""
     _, y, who, _ = activity_data()
     if split == "folds":
         return 7, lambda k: who // 3 == k

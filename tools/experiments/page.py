@@ -1,7 +1,6 @@
 """The page of experiments, and the same figures in README and notebook, from results.json."""
 
 import json
-import re
 from itertools import product
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import numpy as np
 
 from tools.cells import NOTEBOOK
 from tools.experiments.measure import DISTANCES, HIDDEN, KEPT, read
-from tools.files import ROOT, replacing, write_text
+from tools.files import ROOT, filled, replacing, write_text
 
 COLORS = "#0072B2", "#C04A00", "#00785A", "#7B4397", "#555555"
 STACKS = {  # in the order of the figure: variant: (what the first layer gets, units)
@@ -319,15 +318,6 @@ def write_page(folder):
         values[f"{key}_{H}"] = int(mean) if key == "weights" else mean
     template = Path(__file__).with_name("page.md").read_text("utf-8")
     write_text(folder / "experiments.md", template.format(**values))
-
-
-def filled(text, mark, content):
-    """Return text with `content` between <!-- mark --> and <!-- /mark -->; ValueError without."""
-    pattern = rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)"
-    result, count = re.subn(pattern, lambda m: f"{m[1]}{content}\n{m[2]}", text, flags=re.DOTALL)
-    if count != 1:
-        raise ValueError(f"<!-- {mark} -->: expected this mark once with its end, got {count}")
-    return result
 
 
 def fill_texts(folder):

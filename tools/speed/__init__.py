@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import platform
-import re
 import subprocess
 import sys
 import time
@@ -21,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tools.files import ROOT, write_text
+from tools.files import ROOT, filled, write_text
 
 SHAPES = (  # N, T, D, H
     (32, 128, 6, 64),
@@ -118,8 +117,6 @@ def main(argv):
         return worker(args.worker[0], int(args.worker[1]))
     others = [name for name in ("torch", "jax") if installed(name)]
     tables = as_markdown(measure(args.rounds, ["ours", "floor", *others]))
-    marks = r"(?<=<!-- results -->\n).*?(?=<!-- /results -->)"
-    text = re.sub(marks, lambda _: f"{tables}\n", README.read_text("utf-8"), flags=re.DOTALL)
-    write_text(README, text)
+    write_text(README, filled(README.read_text("utf-8"), "results", tables))
     print(tables)
     return 0
