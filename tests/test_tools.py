@@ -36,7 +36,6 @@ def test_every_command_has_help(name, capsys):
         (["nonsense"], "tools: expected one of run, data, "),
         (["data", "--from", "/nowhere"], "data: /nowhere: expected a folder"),
         (["run", "--to", "/nowhere/x.txt"], "run: --to /nowhere/x.txt: expected a file .ipynb"),
-        (["experiments", "--only", "magic"], "experiments: --only: expected some of sine, stack"),
     ],
 )
 def test_bad_input_ends_in_one_sentence(arguments, words, monkeypatch):

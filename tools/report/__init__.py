@@ -9,48 +9,36 @@ import argparse
 import io
 import json
 
-import numpy as np
 import typst
 from pypdf import PdfReader
 
-from tools.experiments.page import HIDDEN, Results, spread
+from tools.experiments.measure import TRIVIAL
+from tools.experiments.page import Results, hidden_rows, spread, stack_rows
 from tools.files import OUTPUTS, ROOT, replacing
 
 REPORT = "Lab6_report.pdf"
-MODELS = "Dense only, raw", "with RNN, raw", "Dense only, own scale", "with RNN, own scale"
-STACKS = [("none", 16), ("course", 16), ("true", 16), ("sequence", 16), ("sequence", 32)]
 
 
 def values_of(r):
-    """Return the texts and tables that the page shows, from `r`, the Results."""
+    """Return the rows of the page's tables, from `r`, the Results."""
     sine = [
         [
-            name.replace(", raw", ", raw values"),
+            name,
             f"{r.rows('sine', name)[0]['weights']:,}",
             spread(r.sine(name, 0, "mape")),
             spread(r.sine(name, 0, "median"), 2),
             spread(r.sine(name, 0.01, "mape"), 2),
         ]
-        for name in (*MODELS, "submitted")
+        for name in r.names("sine")
+        if name not in TRIVIAL
     ]
-    stacks = [[v, k, spread([1000 * x for x in r.losses(v, k)], 2)] for v, k in STACKS]
-    units = [
-        [
-            f"{H}",
-            f"{r.hidden(H, 'weights')[0]:,}",
-            f"{np.mean(r.hidden(H, 'seen')):.2f}",
-            f"{np.mean(r.hidden(H, 'unseen')):.2f}",
-            f"{np.median(r.seconds('hidden', H)):.1f}",
-        ]
-        for H in HIDDEN
-    ]
-    return {"sine": sine, "stacks": stacks, "units": units}
+    rows = {"sine": sine, "stacks": stack_rows(r), "units": hidden_rows(r)}
+    return {name: [[str(cell) for cell in row] for row in table] for name, table in rows.items()}
 
 
 def write_report(folder, name="", number=""):
     """Write the PDF into `folder`, from its results; ValueError if it is not one page."""
     inputs = {"name": name, "number": number, "values": json.dumps(values_of(Results(folder)))}
-    inputs["figure"] = f"/{(folder / 'figures' / 'hidden.svg').relative_to(ROOT).as_posix()}"
     source = ROOT / "tools" / "report" / "report.typ"
     page = typst.compile(source, root=ROOT, ignore_system_fonts=True, sys_inputs=inputs)
     pages = len(PdfReader(io.BytesIO(page)).pages)
