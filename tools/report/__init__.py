@@ -23,7 +23,7 @@ def values_of(r):
     """Return the rows of the page's tables, from `r`, the Results."""
     sine = [
         [
-            name,
+            name.split(":")[0],
             f"{r.rows('sine', name)[0]['weights']:,}",
             spread(r.sine(name, 0, "mape")),
             spread(r.sine(name, 0, "median"), 2),
