@@ -198,7 +198,7 @@ SVC = "from sklearn.svm import SVC"
 TEXT = "c = '" + "012" * 983 + "'"
 DISHONEST = [
     ("all blanks", "90 own-code?", blanks()),
-    ("the RNN blank", "90 own-code?", blanks("init", "forward", "backward", "update")),
+    ("the RNN blank", "90 own-code?", blanks("initialize_parameters", "forward", "backward", "update")),
     ("training without output", "90 own-code?", no_output(10)),
     ("no figures printed", "90 own-code?", no_output(4, 5, 7)),
     ("others' figures printed", "90 own-code?", lambda w: (
