@@ -216,8 +216,7 @@ return out""",
 for part in reversed(self.layers):
     grad = part.backward(dA=grad) if isinstance(part, Activation) else part.backward(grad)
 return grad""",
-        "model_update": """trainable = [part for part in self.layers if isinstance(part, (RNN, Dense))]
-for part in trainable:
+        "model_update": """for part in [x for x in self.layers if isinstance(x, (RNN, Dense))]:
     part.update(learning_rate)""",
         "train": """size = 16
 for e in range(epochs):

@@ -31,7 +31,7 @@ from tools.grading.submission import ADVANCED, BASIC, DATA, GRADED, LAYERS, NOTE
 Limits = namedtuple("Limits", "seconds memory processes disk")  # "disk": files, in memory too
 QUICK = Limits(seconds=60, memory=2 * 10**9, processes=16, disk=64 * 10**6)
 WHOLE = Limits(seconds=3600, memory=4 * 10**9, processes=16, disk=256 * 10**6)
-BOUND = 1e-8  # of figures in the npy; those in float32 may be off by BOUND_32 of the largest
+BOUND = 1e-12  # of figures in the npy; those in float32 may be off by BOUND_32 of the largest
 BOUND_32 = 1e-5
 NEAR, ALIKE = 0.5, 0.1  # of two trainings: most change of the MAPE, as a part; of the accuracy
 SAVES = re.compile(r"save\w*\(.*Lab6_outputs")
