@@ -134,10 +134,6 @@ def _call(thing, method, *args):
 
 
 def _get(thing, *names):
-    for name in names:
-        if not hasattr(thing, name):
-            owner = type(thing).__name__
-            raise WrongError(f"{owner} has no {name}; expected self.{name} to be stored")
     return {name: _array(getattr(thing, name), f"{type(thing).__name__}.{name}") for name in names}
 
 
@@ -434,6 +430,8 @@ def _failure(error):
         return str(error) or "not written yet"
     walked = traceback.walk_tb(error.__traceback__)
     frames = [(frame, line) for frame, line in walked if frame.f_code.co_filename in SOURCES]
+    if not frames and isinstance(error, AttributeError):
+        return f"{type(error.obj).__name__} has no {error.name}; expected it as self.{error.name}"
     if not frames:
         return f"could not be called as the course has it ({error})"
     frame, number = frames[-1]
