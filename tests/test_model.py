@@ -133,9 +133,7 @@ def test_unknown_weights_are_refused_by_name(lab):
     half.backward(half.forward(X))
     uses = (lambda m: m.astype(np.float32)), (lambda m: m.gradient_norm())
     for model, use in product((build(lab, Gated()), half), uses):
-        with pytest.raises(
-            TypeError, match="expected weights named as in GRADIENTS"
-        ):
+        with pytest.raises(TypeError, match="expected weights named as in GRADIENTS"):
             use(model)
 
 
