@@ -146,6 +146,14 @@ def test_students_files_beside_a_notebook_in_the_template_pass(style, tmp_path):
     assert failing(report_of(notebook(tmp_path, imports, model))) == []
 
 
+def test_functions_of_a_module_and_other_names_are_taken_along(tmp_path):
+    (tmp_path / "helper.py").write_text(
+        "import numpy as np\ndef squash(a):\n    return np.tanh(a)\n"
+    )
+    start = "from helper import squash as f\n" + SOLUTION.replace("np.tanh(a)", "f(a)")
+    assert failing(report_of(notebook(tmp_path, start))) == []
+
+
 def test_the_projects_own_and_the_handed_in_notebook_pass(tmp_path):
     assert failing(report_of(ROOT)) == []
     assert "Beyond the course: sequences" in report_of(ROOT)

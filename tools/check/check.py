@@ -77,7 +77,7 @@ def definitions(path):
         raise ValueError(f"{folder}: expected one notebook, got {len(notebooks)}; name the one")
     sources = read_cells(notebooks[0]) if notebooks else []
     for name in ("Dense", "Activation", "Flatten", "Loss", "RNN"):
-        _import_local(folder, name, space, NAMES)
+        _import_local(folder, name, space, {name: name for name in NAMES})
     for number, source in enumerate(sources, 1):
         _define(source, f"cell {number}", folder, space)
     if not any(name in space for name in NAMES):
@@ -99,7 +99,8 @@ def _define(source, where, folder, space):
     for node in tree.body:
         constant = isinstance(node, (ast.Assign, ast.AnnAssign)) and not _calls(node)
         if isinstance(node, ast.ImportFrom) and (folder / f"{node.module}.py").is_file():
-            _import_local(folder, node.module, space, [alias.name for alias in node.names])
+            names = {alias.name: alias.asname or alias.name for alias in node.names}
+            _import_local(folder, node.module, space, names)
         elif constant or isinstance(node, DEFINE):
             with suppress(Exception):  # a package that is missing is missed when used
                 exec(compile(ast.Module([node], []), f"<{where}>", "exec"), space)
@@ -116,8 +117,8 @@ def _import_local(folder, module, space, names):
     if path.is_file():
         inner = {"problems": space["problems"]}
         _define(path.read_text("utf-8", errors="replace"), path.name, folder, inner)
-        wanted = NAMES if "*" in names else names
-        space |= {name: inner[name] for name in wanted if name in inner}
+        names = {name: name for name in inner} if "*" in names else names
+        space |= {here: inner[name] for name, here in names.items() if name in inner}
 
 
 # The checks: each takes {name: class or function}, returns {key: array} ---------------------------
@@ -500,7 +501,7 @@ def main(argv=None):
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # the student's own
             space = definitions(args.path)
             report = check_all(space)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         print(f"check: {error}", file=sys.stderr)
         return 2
     if args.json:
