@@ -104,7 +104,7 @@ BROKEN = {
     "more behind the array": ("y_train.npy", npy(np.zeros((7352, 1), int)) + b"junk"),
     "got int64 (7352,)": ("y_train.npy", npy(np.zeros(7352, int))),
     "expected labels 0, 1, 2": ("y_train.npy", npy(np.full((7352, 1), 3))),
-    "expected finite numbers": ("X_test.npy", npy(np.full((2947, 128, 6), np.nan))),
+    "expected finite numbers": ("X_test.npy", npy(np.full((2947, 128, 6), [0] * 5 + [np.nan]))),
     "allow_pickle=False": ("y_train.npy", npy(np.array([{}]))),
     "expected numbers of shape (500, 99)": ("X_test.csv", b"Id,0\n1,2\n"),
     "got No columns": ("X_test.csv", b""),
