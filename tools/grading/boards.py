@@ -14,8 +14,6 @@ import pandas as pd
 
 from tools.grading.submission import Finding, quoted
 
-RANKING = re.compile(r"(\d+\.?\d*):(\d+)(%?)(?:,|$)")
-RANKING_HELP = "points by place, POINTS:PLACES,... such as 5:10%%,3:25%%,1:20; the first that fits"
 EXACT, INSIDE, CLOSE = "is", "holds, but is not,", "is close to"  # how a team's name fits a number
 MISTYPED = 0.85  # alike are two numbers with a digit wrong, missing or too many, or two swapped
 MAPE = {"percent": 1, "fraction": 100}
@@ -24,13 +22,13 @@ NUMBER = re.compile(r"\d{5,}")  # what may be a student's
 
 
 class Boards:
-    """The boards, the class list, the deadline and the points for places, as far as given.
+    """The boards, the class list and the deadline, as far as given.
 
-    They are as on the command line: paths of CSVs, one of MAPE, a path, ISO 8601 with its offset,
-    RANKING_HELP. A ValueError says which is not that.
+    They are as on the command line: paths of CSVs, one of MAPE, a path, ISO 8601 with its offset.
+    A ValueError says which is not that.
     """
 
-    def __init__(self, leaderboards=(), mape=None, roster=None, deadline=None, ranking=None):
+    def __init__(self, leaderboards=(), mape=None, roster=None, deadline=None):
         if len(leaderboards) > 2:
             raise _wrong("--leaderboard", "two at most", len(leaderboards))
         if leaderboards and mape not in MAPE:
@@ -43,32 +41,20 @@ class Boards:
                 raise _wrong(f"{leaderboards[1]}: {team}", "an accuracy from 0 to 1", row["Score"])
         students = _table(roster, "student").to_dict("records") if roster else []
         self.submitted = {row["student"].strip(): row.get("submitted", "") for row in students}
-        self.deadline, self.ranking = _time(deadline or ""), RANKING.findall(ranking or "")
+        self.deadline = _time(deadline or "")
         if deadline and not (self.deadline and self.deadline.tzinfo):
             raise _wrong("--deadline", "a time with its offset", deadline)
         if self.deadline and not self.deadline.second:
             self.deadline += timedelta(minutes=1, microseconds=-1)  # its minute is in time
-        if RANKING.sub("", ranking or ""):
-            raise _wrong("--ranking", "POINTS:PLACES,...", ranking)
 
     def points(self, number):
-        """Return what the boards say of a student: "basic", "advanced", perhaps "ranking".
+        """Return what the boards say of a student: "basic", a MAPE in %, "advanced", an accuracy.
 
-        They are a MAPE in %, an accuracy, and points. A team whose name is only close to the
-        number, and teams of one name, are not taken for the student's.
+        A team whose name is only close to the number, and teams of one name, are not taken for the
+        student's.
         """
         teams = self._teams(number).items()
-        sure = {x: rows[0] for x, (fit, rows) in teams if fit != CLOSE and len(rows) == 1}
-        points = {name: row["Score"] for name, row in sure.items()}
-        if self.ranking and "advanced" in points:
-            # Those without a number are baselines, and take no student's place.
-            board = [rows for team, rows in self.boards["advanced"].items() if NUMBER.search(team)]
-            better = [max(x["Score"] for x in rows) > points["advanced"] for rows in board]
-            points["ranking"] = 0.0
-            for earned, places, share in reversed(self.ranking):
-                if sum(better) < int(places) * (len(board) / 100 if share else 1):
-                    points["ranking"] = float(earned)
-        return points
+        return {x: rows[0]["Score"] for x, (fit, rows) in teams if fit != CLOSE and len(rows) == 1}
 
     def rules(self, number, own):
         """Return {rule: Finding} of "late", "kaggle record" and "team name".

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tools.grading.submission import CODE, LAYERS, VERDICTS, Finding, quoted
-from tools.grading.template import count_blanks, parse
+from tools.grading.template import NO_CODE, count_blanks, parse
 
 ALLOWED = {"numpy", "pandas", "matplotlib", "mpl_toolkits", "tqdm", "__future__"}
 FOREIGN = """
@@ -29,9 +29,10 @@ DIGITS = 1e-4  # of the largest figure: what rounding in print may change
 MANY, LONG, LARGE = 200, 2000, 10**50  # entries, texts, numbers that nobody writes by hand
 
 
-def check_packages(hand_in, cells):
+def check_packages(hand_in):
     """Return the Finding on what the notebook and the modules beside it import."""
-    beside = {n: raw for n, raw in hand_in.files.items() if Path(n).suffix in CODE}
+    cells, modules = hand_in.cells, hand_in.modules()
+    beside = [name for name in hand_in.files if Path(name).suffix in CODE]
     known = ALLOWED | {*LAYERS, "RNN"} | {n.split("/")[0].removesuffix(".py") for n in beside}
     if any("google.colab" in cell.source for cell in cells):
         known |= {"os", "sys", "google"}
@@ -42,11 +43,11 @@ def check_packages(hand_in, cells):
         imports += [(f"cell {number}", x, sure and always) for x, always in _imports(cell.source)]
     ran = {top for _, top, sure in imports if sure}
     sentences = []
-    for name, raw in beside.items():
+    for name in beside:
         own = name.split("/")[0].split(".")[0]
-        if own in ALLOWED or not name.endswith(".py"):
+        if own in ALLOWED or name not in modules:
             sentences.append(f"a {quoted(name)} of its own is beside the notebook")
-        found = _imports(raw.decode("utf-8", "replace"))
+        found = _imports(modules.get(name, ""))
         imports += [(quoted(name), top, always and own in ran) for top, always in found]
     verdict = "suspect" if sentences else "ok"
     for where, top, sure in imports:
@@ -60,7 +61,7 @@ def check_packages(hand_in, cells):
 
 def _imports(source):
     """Yield (top module, whether it is imported whenever the code runs)."""
-    tree = parse(source) or ast.Module([])
+    tree = parse(source) or NO_CODE
     always = {x for s in tree.body for x in (s, *(s.body if isinstance(s, ast.With) else ()))}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -81,27 +82,25 @@ def check_is_lab(cells):
     return Finding("suspect" if doubts else "ok", doubts)
 
 
-def doubts_about(hand_in, cells):
+def doubts_about(hand_in):
     """Return sentences on blanks, trainings without output, and what is brought along."""
-    sources = {f"cell {i}": cell.source for i, cell in enumerate(cells, 1)}
+    cells, sources = hand_in.cells, {f"cell {i}": x.source for i, x in enumerate(hand_in.cells, 1)}
     blank, total = count_blanks(sources.values())
     doubts = [f"{blank} of {total} blocks are blank, as handed out"] if blank else []
-    named = [node for source in sources.values() for node in (parse(source) or ast.Module([])).body]
-    named = [node for node in named if isinstance(node, ast.FunctionDef)]
-    trainers = {"train"} | {node.name for node in named if ".train(" in ast.unparse(node)}
-    training = [cell for cell in cells if trainers & _called(cell.source)]
+    bodies = [(parse(cell.source) or NO_CODE).body for cell in cells]
+    named = [x for body in bodies for x in body if isinstance(x, ast.FunctionDef)]
+    trainers = {"train"} | {x.name for x in named if ".train(" in ast.unparse(x)}
+    training = [x for x, body in zip(cells, bodies, strict=True) if trainers & _called(body)]
     if not training:
         doubts.append("no cell trains a model")
     elif not any(cell.outputs for cell in training):
         doubts.append(f"none of the {len(training)} cells that train a model has an output")
-    modules = {n: raw for n, raw in hand_in.files.items() if n.endswith(".py")}
-    sources |= {quoted(n): raw.decode("utf-8", "replace") for n, raw in modules.items()}
+    sources |= {quoted(name): source for name, source in hand_in.modules().items()}
     return doubts + [text for where, source in sources.items() for text in _brought(where, source)]
 
 
-def _called(source):
-    """Return the names of functions and methods that a cell calls outside its definitions."""
-    body = (parse(source) or ast.Module([])).body
+def _called(body):
+    """Return the names of functions and methods that statements call outside definitions."""
     body = [x for x in body if not isinstance(x, (ast.FunctionDef, ast.ClassDef))]
     calls = [node.func for x in body for node in ast.walk(x) if isinstance(node, ast.Call)]
     return {getattr(func, "attr", getattr(func, "id", None)) for func in calls}
@@ -109,7 +108,7 @@ def _called(source):
 
 def _brought(where, source):
     """Yield what code brings along rather than computes: long lists, texts and numbers."""
-    nodes = list(ast.walk(parse(source) or ast.Module([])))
+    nodes = list(ast.walk(parse(source) or NO_CODE))
     comments = {node.value for node in nodes if isinstance(node, ast.Expr)}
     for node in nodes:
         entries = getattr(node, "elts", getattr(node, "keys", ()))

@@ -26,7 +26,7 @@ import numpy as np
 from tools.check.check import COURSE
 from tools.files import ROOT
 from tools.grading import submission
-from tools.grading.submission import ADVANCED, BASIC, DATA, GRADED, LAYERS, NOTEBOOK, Finding
+from tools.grading.submission import ADVANCED, BASIC, DATA, GRADED, LAYERS, Finding
 
 Limits = namedtuple("Limits", "seconds memory processes disk")  # "disk": files, in memory too
 QUICK = Limits(seconds=60, memory=2 * 10**9, processes=16, disk=64 * 10**6)
@@ -60,17 +60,19 @@ NEW_USER, SHARED_ANONYMOUS = 0x10000000, 0x21  # flags of clone, and of mmap
 def run(hand_in, data_dir, whole=False, python=None, limits=None):
     """Run all cells of a HandIn's notebook, or through the one that saves GRADED, in a sandbox.
 
-    Args:
-        python: interpreter of another environment, which has PACKAGES.
+    `python` is the interpreter of another environment, which has PACKAGES.
 
     Returns:
         "made" {name: bytes}, "printed" [text a cell], "errors" [(number of the cell or 0,
-        sentence)], "lent" [file name], "ended". ValueError if nothing ran, for no fault of theirs.
+        sentence)], "lent" [file name], "whole", "ended". ValueError if nothing ran, for no fault
+        of theirs.
     """
-    sources = [cell.source for cell in submission.code_cells(hand_in.files[NOTEBOOK])]
-    result = {"made": {}, "printed": [], "errors": [], "lent": [], "ended": False}
-    saving = [number for number, source in enumerate(sources, 1) if SAVES.search(source)]
+    sources = [cell.source for cell in hand_in.cells]
+    if not sources:
+        raise ValueError("there is no notebook to run")
+    result = {"made": {}, "printed": [], "errors": [], "lent": [], "whole": whole, "ended": False}
     if not whole:
+        saving = [number for number, source in enumerate(sources, 1) if SAVES.search(source)]
         if not saving:
             return result | {"errors": [(0, "no cell saves Lab6_outputs.npy")]}
         sources = sources[: saving[0]]
@@ -221,10 +223,10 @@ def _read(report):
         return {"errors": [(0, "it ended without a report")]}
 
 
-def judge(hand_in, content, result, whole):
-    """Return the Finding on a hand-in, given {file: what it holds} and the result of `run`."""
-    name = f"{'whole' if whole else 'quick'} rerun"
-    before = [any(o.get("output_type") == "error" for o in c.outputs) for c in content[NOTEBOOK]]
+def judge(hand_in, result):
+    """Return the Finding on a hand-in, given the result of `run`."""
+    name = f"{'whole' if result['whole'] else 'quick'} rerun"
+    before = [any(o.get("output_type") == "error" for o in c.outputs) for c in hand_in.cells]
     errors = [text for cell, text in result["errors"] if not (cell and before[cell - 1])]
     said = [text if not cell else submission.quoted(text, 120) for cell, text in result["errors"]]
     if "No module named 'RNN'" in " ".join(errors) and "RNN.py" not in hand_in.files:
@@ -233,16 +235,24 @@ def judge(hand_in, content, result, whole):
     if any(text.startswith("it ran for") for text in errors):
         return Finding("not checked", [f"{name}: {errors[0]}; try --rerun"])
     try:
-        made = submission.read_graded(result["made"].get(GRADED))
+        made = submission.READERS[GRADED](result["made"].get(GRADED))
     except submission.FormatError:
         return Finding("suspect", [f"{name}: it made no {GRADED}", *said])
-    came = content.get(GRADED)
+    came = hand_in.contents[0].get(GRADED)
     if came is None:
         return Finding("suspect" if errors else "ok", [f"{name}: {GRADED} made, none came", *said])
     unlike = [check for check in COURSE if not _same(came.get(check), made.get(check))]
     how = f"differs in {', '.join(unlike)}" if unlike else "equal"
     verdict = "suspect" if errors or unlike else "ok"
     return Finding(verdict, [f"{name}: {GRADED} {how}", *said])
+
+
+def floats(value):
+    """Return what was read as an array of floats; None of texts, uneven lists and the like."""
+    try:
+        return np.asarray(value, float)
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def is_close(value, expected):
@@ -259,7 +269,5 @@ def is_close(value, expected):
 def _same(a, b):
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
-    try:
-        return is_close(np.asarray(a, float), np.asarray(b, float))
-    except (ValueError, TypeError, OverflowError):  # text, uneven lists, or a check that lacks
-        return False
+    a, b = floats(a), floats(b)
+    return a is not None and b is not None and is_close(a, b)

@@ -11,18 +11,16 @@ import json
 import logging
 import os
 import re
-import tempfile
 import zipfile
 from collections import namedtuple
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
 from pypdf import PdfReader
 
-from tools.check.check import read_cells
 from tools.grading import safe_load
 
 NOTEBOOK, GRADED, REPORT = "Lab6.ipynb", "Lab6_outputs.npy", "Lab6_report.pdf"
@@ -59,6 +57,27 @@ class HandIn:
     def digest(self):
         """Return a SHA-256 of what can run or be compared: it changes with the content alone."""
         return hashlib.sha256(repr(sorted(self.files.items())).encode()).hexdigest()
+
+    @cached_property
+    def contents(self):
+        """{file: what READERS say it holds}, and {file: why nothing can be read} of the others."""
+        content, faults = {}, {}
+        for name, reader in READERS.items():
+            try:
+                content[name] = reader(self.files.get(name))
+            except FormatError as error:
+                faults[name] = str(error)
+        return content, faults
+
+    @property
+    def cells(self):
+        """The Cells of the notebook; none if it cannot be read."""
+        return self.contents[0].get(NOTEBOOK, [])
+
+    def modules(self):
+        """Return {name: source} of the Python files beside the notebook."""
+        modules = {name: raw for name, raw in self.files.items() if name.endswith(".py")}
+        return {name: raw.decode("utf-8", "replace") for name, raw in modules.items()}
 
 
 class FormatError(ValueError):
@@ -99,11 +118,11 @@ def read(path, pattern=None, name=None, listed=()):
     folder = path[0].parent if flat else path if path.is_dir() else path.parent
     paths = path if flat else sorted(path.rglob("*")) if path.is_dir() else [path]
     hand_in = HandIn(name or shown_name(path))
-    for x in filter(Path.is_symlink, paths):
-        hand_in.doubts.append(f"{quoted(x.name)} is a link and was not read")
     entries = {}  # path inside: what opens it, and where it is
     for x in paths:
-        if x.is_file() and not x.is_symlink():
+        if x.is_symlink():
+            hand_in.doubts.append(f"{quoted(x.name)} is a link and was not read")
+        elif x.is_file():
             inside = PurePosixPath(x.relative_to(folder).as_posix())
             if match := re.fullmatch(pattern or (FLAT if flat else "(?!)"), shown_name(x)):
                 inside = inside.with_name(match.groupdict().get("file") or x.name)
@@ -177,35 +196,18 @@ def _rank(path, wanted):
     return (hits[0], len(path.parts)) if hits else None
 
 
-def _checked(name, raw):
-    """Return a file's bytes if it is there and not too large."""
-    if raw is None:
-        raise _fault(name, "this file", "found none", "hand it in by this name")
-    limit = MAX_BYTES[Path(name).suffix]
-    if len(raw) > limit:
-        raise _fault(name, f"at most {limit / 1e6:g} MB", "more", "clear what is no part of it")
-    return raw
-
-
-def read_graded(raw):
+def _graded(raw):
     """Return `Lab6_outputs.npy` as {check: {key: value}}, shape keys spelt with an underscore."""
-    try:
-        return {
-            name: {key.replace(" shape", "_shape"): value for key, value in figures.items()}
-            for name, figures in safe_load.load_dictionary(_checked(GRADED, raw)).items()
-            if isinstance(figures, dict)  # what else is in it concerns nobody
-        }
-    except safe_load.UnsafeError as error:
-        raise _fault(GRADED, "the four checks' dictionary", error, "write it by np.save") from None
+    return {
+        name: {key.replace(" shape", "_shape"): value for key, value in figures.items()}
+        for name, figures in safe_load.load_dictionary(raw).items()
+        if isinstance(figures, dict)  # what else is in it concerns nobody
+    }
 
 
-def _read_column(name, column, ids, classes, raw):
+def _column(name, column, ids, classes, raw):
     """Return the second column of a CSV, in the order of the Id in the first."""
-    raw = _checked(name, raw)
-    try:
-        table = pd.read_csv(io.BytesIO(raw), encoding="utf-8-sig")
-    except (ValueError, OverflowError) as error:  # pandas' own errors are ValueErrors
-        raise _fault(name, "a CSV in UTF-8", quoted(str(error)), "save it anew") from None
+    table = pd.read_csv(io.BytesIO(raw), encoding="utf-8-sig")
     header = ",".join(str(title).strip() for title in table.columns)
     if header != f"Id,{column}":
         raise _fault(name, f"the header Id,{column}", quoted(header), "write it so, no index")
@@ -223,52 +225,65 @@ def _read_column(name, column, ids, classes, raw):
     return numbers[np.argsort(numbers[:, 0]), 1]
 
 
-def read_report(raw):
+def _report(raw):
     """Return the text of the report, which must have one page."""
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what it repairs is no one's concern
-    raw = _checked(REPORT, raw)
-    try:
-        pages = PdfReader(io.BytesIO(raw)).pages
-        count, text = len(pages), pages[0].extract_text()[:8000]
-    except Exception as error:  # a damaged PDF can fail in any way
-        raise _fault(REPORT, "a PDF", type(error).__name__, "export it anew") from None
+    pages = PdfReader(io.BytesIO(raw)).pages
+    count, text = len(pages), pages[0].extract_text()[:8000]
     if count != 1:
         raise _fault(REPORT, "one page", f"{count}, which begin: {quoted(text)}", "shorten it")
     return text
 
 
-def code_cells(raw):
+def _cells(raw):
     """Return the Cells of a notebook's code that are not empty."""
-    raw = _checked(NOTEBOOK, raw)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, NOTEBOOK)
-            path.write_bytes(raw)
-            sources = read_cells(path)
-        cells = json.loads(raw.decode("utf-8-sig")).get("cells", [])
-        code = [cell for cell in cells if cell["cell_type"] == "code"] or [{}] * len(sources)
-        more = [(cell.get("execution_count"), cell.get("outputs", [])) for cell in code]
-        cells = [Cell(source, *x) for source, x in zip(sources, more, strict=True)]
-        list(map(printed, cells))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        kind = type(error).__name__
-        raise _fault(NOTEBOOK, "a notebook of format 4", kind, "save it from Jupyter") from None
+    cells = [
+        Cell("".join(x.get("source", "")), x.get("execution_count"), x.get("outputs", []))
+        for x in json.loads(raw.decode("utf-8-sig"))["cells"]
+        if x["cell_type"] == "code"
+    ]
+    list(map(printed, cells))
     return [cell for cell in cells if cell.source.strip()]
 
 
+def _reader(name, parse, expected, advice):
+    """Return what parses the bytes of a file, None if it is missing, or raises FormatError."""
+
+    def reader(raw):
+        if raw is None:
+            raise _fault(name, "this file", "found none", "hand it in by this name")
+        limit = MAX_BYTES[Path(name).suffix]
+        if len(raw) > limit:
+            raise _fault(name, f"at most {limit / 1e6:g} MB", "more", "clear what is no part of it")
+        try:
+            return parse(raw)
+        except FormatError:
+            raise
+        except Exception as error:  # a damaged file can fail in any way
+            came = quoted(f"{type(error).__name__}: {error}", 120)
+            raise _fault(name, expected, came, advice) from None
+
+    return reader
+
+
+def _csv_reader(name, *form):
+    return _reader(name, partial(_column, name, *form), "a CSV in UTF-8", "save it anew")
+
+
 READERS = {  # file: what returns its content, given its bytes
-    NOTEBOOK: code_cells,
-    GRADED: read_graded,
-    REPORT: read_report,
-    BASIC: partial(_read_column, BASIC, "answer", range(1, 501), ()),  # (500,)
-    ADVANCED: partial(_read_column, ADVANCED, "Classes", range(2947), (0, 1, 2)),  # (2947,)
+    NOTEBOOK: _reader(NOTEBOOK, _cells, "a notebook of format 4", "save it from Jupyter"),
+    GRADED: _reader(GRADED, _graded, "the four checks' dictionary", "write it by np.save"),
+    REPORT: _reader(REPORT, _report, "a PDF", "export it anew"),
+    BASIC: _csv_reader(BASIC, "answer", range(1, 501), ()),  # (500,)
+    ADVANCED: _csv_reader(ADVANCED, "Classes", range(2947), (0, 1, 2)),  # (2947,)
 }
+code_cells = READERS[NOTEBOOK]
 
 
 def printed(cell):
     """Return what a cell printed, as text."""
-    datas = [(output, output.get("data", {})) for output in cell.outputs]
-    return "\n".join("".join(o.get("text", d.get("text/plain", ""))) for o, d in datas)
+    shown = [{**output.get("data", {}), **output} for output in cell.outputs]
+    return "\n".join("".join(x.get("text", x.get("text/plain", ""))) for x in shown)
 
 
 def quoted(text, most=60):

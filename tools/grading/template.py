@@ -14,6 +14,7 @@ from tools.grading.submission import Finding, quoted
 
 MARK = "between_the_marks"
 LONGEST = 200_000  # characters of a cell that are read
+NO_CODE = ast.Module([])
 OPTIONAL = re.compile(r"google\.colab|clip|optional", re.I)  # blocks that may stay empty
 
 
