@@ -15,7 +15,7 @@ from itertools import islice
 import numpy as np
 
 from tools.grading.submission import BASIC, NOTEBOOK, REPORT, Finding, printed, quoted
-from tools.grading.template import LONGEST, is_nothing, parse, split_blocks
+from tools.grading.template import NO_CODE, is_nothing, parse, split_blocks
 
 LEAST = 12  # characters of a statement that can be one's own
 NEARLY_ALL = 0.95  # of the weight of the smaller: then a pair is marked, whatever the class is like
@@ -24,6 +24,7 @@ SPREAD = 0.03  # at least, of the likenesses in a class
 EQUAL = 1e-6  # of the largest answer: as close as no two trainings come by chance
 ENOUGH = 10  # pairs, before any is far above the rest
 PIECES, PAIRS, SHOWN = 20_000, 30, 30  # of a hand-in; on the page; statements of a pair there
+NOTHING = re.compile(r" [+-] 0(?![\w.])| [*/] 1(?![\w.])|(?<![\w.])(0 \+|1 \*) ")  # changes nothing
 PUBLIC = {"np", "pd", "plt", "tqdm", "self", "super", "range", "len", "zip", "enumerate", "print"}
 
 Work = namedtuple("Work", "name student pieces files bars losses answers")
@@ -46,7 +47,7 @@ def describe(hand_in, cells, answers):
 
 def _pieces(source):
     """Yield the statements of a cell or module in one form, and each two in a row."""
-    tree = parse(source[:LONGEST])
+    tree = parse(source)
     if tree is None:  # then block by block, if these can be read
         for block in split_blocks(source)[1]:
             yield from _pieces(block) if parse(block) else ()
@@ -62,36 +63,6 @@ def _pieces(source):
                     before = text
 
 
-class _Plain(ast.NodeTransformer):
-    """Give names by the order in which they come, and drop what changes nothing."""
-
-    def __init__(self):
-        self.names = {}
-
-    def visit_Name(self, node):
-        if node.id in PUBLIC:
-            return node
-        return ast.Name(self.names.setdefault(node.id, f"v{len(self.names)}"))
-
-    def visit_arg(self, node):
-        return ast.arg(self.visit_Name(ast.Name(node.arg)).id)
-
-    def visit_Attribute(self, node):
-        if isinstance(node.value, ast.Name) and node.value.id == "self":
-            return self.visit_Name(ast.Name("self." + node.attr))
-        self.generic_visit(node)
-        return node
-
-    def visit_BinOp(self, node):
-        self.generic_visit(node)
-        nothing = 0 if isinstance(node.op, (ast.Add, ast.Sub)) else 1
-        if isinstance(node.op, (ast.Add, ast.Sub, ast.Mult, ast.Div)):
-            for side, other in ((node.right, node.left), (node.left, node.right)):
-                if getattr(side, "value", None) == nothing:
-                    return other
-        return node
-
-
 def _plain(statement):
     """Return the text of a statement with plain names; of a compound one, its head alone."""
     text = ast.unparse(statement)
@@ -99,11 +70,16 @@ def _plain(statement):
         if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
             return ""  # their heads are the template's
         text = text.partition("\n")[0] + "\n    pass"
-    try:
-        tree = ast.parse(text)
-    except SyntaxError:  # `else` and the like
-        return ""
-    return ast.unparse(_Plain().visit(tree))
+    tree = parse.__wrapped__(NOTHING.sub("", text))
+    names = {}
+    for node in ast.walk(tree or NO_CODE):  # names are numbered in the order in which they come
+        if isinstance(node, ast.Name) and node.id not in PUBLIC:
+            node.id = names.setdefault(node.id, f"v{len(names)}")
+        elif isinstance(node, ast.arg):
+            node.arg = names.setdefault(node.arg, f"v{len(names)}")
+        elif isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "self":
+            node.attr = names.setdefault(f"self.{node.attr}", f"v{len(names)}")
+    return ast.unparse(tree or NO_CODE)
 
 
 def rank(works, earlier=(), template=()):

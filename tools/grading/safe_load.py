@@ -4,9 +4,8 @@ Such a file holds a pickle, and a pickle may call any function of this computer:
 is never given to `np.load(..., allow_pickle=True)`. Here three fences stand in the way:
 
 1. size, number of opcodes and places in the memo are counted before anything is loaded;
-2. the names that plain NumPy pickles use lead to stand-ins of this module, which only note their
-   arguments; every other name is refused, so no function of NumPy or Python is ever called,
-   whatever the opcode;
+2. the names that plain NumPy pickles use lead to stand-ins, which only note their arguments; every
+   other name is refused, so nothing of NumPy or Python is ever called, whatever the opcode;
 3. what the stand-ins noted is checked, type by type, before arrays are made from plain bytes.
 """
 
@@ -75,26 +74,11 @@ class _Call:
         self.state = state
 
 
-class _Name:
-    """Stands in for a function or a class that a pickle may name; cannot be altered by it."""
-
-    __slots__ = ("name",)
-
-    def __init__(self, name):
-        self.name = name
-
-    def __call__(self, *args):
-        return {} if self.name == "OrderedDict" else _Call(self.name, args)
-
-    def __setstate__(self, state):
-        raise UnsafeError("expected plain data, got a pickle that alters a name")
-
-
 class _Reader(pickle.Unpickler):
     def find_class(self, module, name):
         if not NAMES.fullmatch(f"{module}.{name}"):
             raise UnsafeError(f"expected plain data, got a call of {module[:40]!a}, {name[:40]!a}")
-        return _Name(name)
+        return lambda *args: {} if name == "OrderedDict" else _Call(name, args)
 
 
 def _plain(value, left):
