@@ -1,7 +1,7 @@
 """Inside the sandbox: run a notebook's cells one by one; rerun.py starts this file.
 
-The hand-in is in /given, the data are in /data, the cells' sources in /cells.json. Results go as
-JSON to the standard output. Nobody may trust them: they come from where a stranger's code runs.
+The cells and the files beside them come as JSON on the standard input, the data are in /data.
+Results go as JSON to the standard output. Nobody may trust them: a stranger's code runs here.
 """
 
 import base64
@@ -9,7 +9,6 @@ import builtins
 import io
 import json
 import os
-import shutil
 import sys
 import types
 from contextlib import redirect_stderr, redirect_stdout, suppress
@@ -80,28 +79,34 @@ def run(cells):
     return {"printed": texts, "errors": errors}
 
 
-def main(wanted):
+def main():
+    given = json.load(sys.stdin)
     output, said = os.fdopen(os.dup(1), "w"), os.fdopen(os.dup(2), "w")
     for number in (0, 1, 2):  # what the notebook prints goes nowhere
         os.dup2(os.open(os.devnull, os.O_RDWR), number)
-    shutil.copytree("/given", "/tmp/lab", copy_function=shutil.copyfile)
-    os.chdir("/tmp/lab")
+    for name, text in given["files"].items():
+        path = Path("/tmp/lab", name)
+        with suppress(OSError):  # a name may lead anywhere
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(base64.b64decode(text))
     for folder in FOLDERS:
-        Path(folder).mkdir(exist_ok=True)
+        Path("/tmp/lab", folder).mkdir(parents=True, exist_ok=True)
         for path in Path("/data").glob("*"):
             with suppress(FileExistsError):
-                Path(folder, path.name).symlink_to(path)
-    cells = json.loads(Path("/cells.json").read_text())
+                Path("/tmp/lab", folder, path.name).symlink_to(path)
+    os.chdir("/tmp/lab")
     prepare()
     print("started", file=said, flush=True)
-    report = run(cells) | {"made": {}}
-    found = [path for name in wanted for path in Path("/tmp/lab").rglob(name) if path.is_file()]
+    report = run(given["cells"]) | {"made": {}}
+    found = [
+        path for name in given["wanted"] for path in Path("/tmp/lab").rglob(name) if path.is_file()
+    ]
     for path in sorted(found, key=os.path.getmtime):  # at last, the newest of its name
         if path.stat().st_size <= LARGEST:
             report["made"][path.name] = base64.b64encode(path.read_bytes()).decode()
-    output.write(json.dumps(report))
+    json.dump(report, output)
     output.flush()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

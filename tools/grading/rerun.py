@@ -79,33 +79,26 @@ def run(hand_in, data_dir, whole=False, python=None, limits=None):
         raise ValueError("needs bubblewrap: apt install bubblewrap")
     limits = limits or (WHOLE if whole else QUICK)
     result["lent"] = [f"{x}.py" for x in LAYERS if f"{x}.py" not in hand_in.files]
-    with tempfile.TemporaryFile() as report, tempfile.TemporaryDirectory() as folder:
-        given = Path(folder, "given")
-        code = {x: raw for x, raw in hand_in.files.items() if Path(x).suffix in submission.CODE}
-        code |= {name: (ROOT / name).read_bytes() for name in result["lent"]}
-        for name, raw in code.items():
-            path = given / name
-            if path.resolve().is_relative_to(given.resolve()):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(raw)
-        Path(folder, "cells.json").write_text(json.dumps(sources))
-        for path in (Path(folder), *Path(folder).rglob("*")):
-            path.chmod(0o755)
-        if reason := _run_sandbox(_walls(data_dir, limits, folder, python), limits, report):
+    code = {x: raw for x, raw in hand_in.files.items() if Path(x).suffix in submission.CODE}
+    code |= {name: (ROOT / name).read_bytes() for name in result["lent"]}
+    code = {name: base64.b64encode(raw).decode() for name, raw in code.items()}
+    with tempfile.TemporaryFile() as report, tempfile.TemporaryFile() as given:
+        given.write(json.dumps({"cells": sources, "files": code, "wanted": WANTED}).encode())
+        given.seek(0)
+        if reason := _run_sandbox(_walls(data_dir, limits, python), limits, given, report):
             return result | {"errors": [(0, reason)]}
         return result | _read(report)
 
 
-def _run_sandbox(walls, limits, report):
-    """Let a sandbox write to the file `report`; return why it had to end, as a sentence, or ""."""
-    cores = sorted(os.sched_getaffinity(0))
-    core = str(cores[os.getpid() % len(cores)])  # so that it slows nobody on the others
+def _run_sandbox(walls, limits, given, report):
+    """Let a sandbox read and write these files; return why it had to end, as a sentence, or ""."""
+    core = str(random.choice([*os.sched_getaffinity(0)]))  # so that it slows nobody on the others
     with tempfile.TemporaryFile() as refused:
         _system_calls().export_bpf(refused)
         refused.seek(0)
         number = refused.fileno()
         command = ["nice", "taskset", "--cpu-list", core, "bwrap", "--seccomp", str(number), *walls]
-        streams = {"stdin": subprocess.DEVNULL, "stdout": report, "stderr": subprocess.PIPE}
+        streams = {"stdin": given, "stdout": report, "stderr": subprocess.PIPE}
         with subprocess.Popen(command, **streams, pass_fds=[number]) as process:
             try:
                 first = process.stderr.readline()
@@ -127,7 +120,7 @@ def _places(python):
     return out.stdout.split("\n")[:2]
 
 
-def _walls(data_dir, limits, folder, python):
+def _walls(data_dir, limits, python):
     """Return the arguments for bubblewrap: what there is in the sandbox, and the limits there."""
     base, packages = _places(str(python or sys.executable))
     bounds = {"as": limits.memory, "nproc": limits.processes, "fsize": limits.disk, "nofile": 64}
@@ -141,7 +134,6 @@ def _walls(data_dir, limits, folder, python):
         inner += ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
     shown = {x: x for x in (*SYSTEM, base)}
     shown |= {f"{packages}/{name}": f"/packages/{name}" for name in PACKAGES.split()}
-    shown |= {f"{folder}/given": "/given", f"{folder}/cells.json": "/cells.json"}
     shown[str(Path(__file__).with_name("inside.py"))] = "/inside.py"
     shown |= {str(path): f"/data/{path.name}" for path in data_files(data_dir)}
     built = ["--proc", "/proc", "--dev", "/dev", "--dev-bind", "/dev/null", "/dev/zero"]
@@ -157,7 +149,7 @@ def _walls(data_dir, limits, folder, python):
     for name, value in ENVIRONMENT.items():
         built += ["--setenv", name, value]
     program = next(str(path) for path in sorted(Path(base, "bin").glob("python3*")))
-    return [*WALLS, *rights, *built, "--", *inner, program, "-sSE", "/inside.py", *WANTED]
+    return [*WALLS, *rights, *built, "--", *inner, program, "-sSE", "/inside.py"]
 
 
 def data_files(data_dir):
