@@ -10,7 +10,6 @@ import multiprocessing
 import os
 import re
 import sys
-import time
 from concurrent.futures import as_completed
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,11 +24,10 @@ from tools.files import write_text
 from tools.grading import plagiarism, rerun, submission
 from tools.grading.boards import Boards
 from tools.grading.card import RULES, Card, Truth, as_text, build
-from tools.grading.submission import BASIC, VERDICTS
+from tools.grading.submission import BASIC
 
 SECONDS, MEMORY = 30, 4 * 2**30  # for reading one hand-in, beside what its rerun may take
 EACH = 50  # hand-ins after which a process is replaced by a new one
-PAUSE = 2  # seconds between two writings of marks.csv in the course of a batch
 BY_HAND = ["points by hand", "remark by hand"]
 
 
@@ -86,7 +84,6 @@ def _run(hand_in, terms, whole):
 
 
 def _limit_memory():
-    """Set up a process of the pool."""
     with suppress(ImportError):  # Windows has no such limits
         import resource
 
@@ -145,7 +142,7 @@ def batch(args):
             f"{folder}: expected a folder or a zip a hand-in, or a flat export, found none; "
             "give their parent, and --name for other names"
         )
-    terms, cards, works, written = _terms(args), {}, {}, 0
+    terms, cards, works = _terms(args), {}, {}
     terms.store.mkdir(exist_ok=True)
     for path in folder.glob("marks*.csv"):  # as a person left it
         copyfile(path, terms.store / f"{path.stem}-{path.stat().st_mtime_ns}.csv")
@@ -155,11 +152,9 @@ def batch(args):
             cards[name], works[name] = card, work
             outcome = card.error or f"{card.totals()['proposed']:g} proposed"
             print(f"{number} of {len(found)}: {name!a}: {outcome}", file=sys.stderr, flush=True)
-            if time.monotonic() > written + PAUSE:
-                _write_marks(folder, cards)
-                written = time.monotonic()
     pairs = _rank(cards, works.values(), args, terms)
     _look_at_all(cards, terms)
+    cards = dict(sorted(cards.items()))
     path, by_hand = _write_marks(folder, cards)
     _write_page(folder / "marks.html", cards.values(), pairs, by_hand)
     (folder / "feedback").mkdir(exist_ok=True)
@@ -218,21 +213,15 @@ def _write_marks(folder, cards):
     for path in sorted(filter(ours.get, ours), key=os.path.getmtime):
         for name, entries in ours[path].items():
             entered[name] = entered.get(name, {}) | entries
-    rows = [_row(cards[name], entered) for name in sorted(cards)]
+    rows = [_row(card, entered) for card in cards.values()]
     columns = list(dict.fromkeys(key for row in rows for key in row if key != "remarks"))
     table = pd.DataFrame(rows, columns=[*columns, "remarks"]).fillna("")
     text = "\ufeff" + table.to_csv(index=False, lineterminator="\n")  # so spreadsheets see UTF-8
-    for end in ("", *(f"-{number}" for number in range(2, 100))):
-        path = folder / f"marks{end}.csv"
-        try:
-            if path.exists() and ours.get(path) is None:
-                raise OSError(0, "no CSV of ours in UTF-8")
-            write_text(path, text)
-            return path, entered
-        except OSError as error:  # it is open elsewhere
-            if not path.exists():
-                raise
-            print(f"{path}: stays as it is: {error.strerror}", file=sys.stderr)
+    for path in (folder / f"marks{end}.csv" for end in ("", *(f"-{i}" for i in range(2, 100)))):
+        with suppress(PermissionError):  # it is open elsewhere
+            if not path.exists() or ours.get(path) is not None:
+                write_text(path, text)
+                return path, entered
     raise OSError(f"{folder}: expected a marks.csv that can be written, found none; close one")
 
 
@@ -263,15 +252,10 @@ def _harmless(cell):
 def _write_page(path, cards, pairs, by_hand):
     """Write marks.html, which needs nothing else and can be printed."""
 
-    def gravity(card):  # what could not be graded, then what is broken, then suspect, by name
-        worst = max(VERDICTS.index(rule.verdict) for rule in card.rules.values())
-        return -(len(VERDICTS) if card.error else worst), card.name
-
     def link(target):
         return quote(os.fsencode(os.path.relpath(target, path.parent)))
 
     template = Path(__file__).with_name("marks.html.jinja").read_text("utf-8")
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template)
-    names = {"cards": sorted(cards, key=gravity), "pairs": pairs, "by_hand": by_hand}
-    text = page.render(names, link=link, as_text=as_text)
+    text = page.render(cards=cards, pairs=pairs, by_hand=by_hand, link=link, as_text=as_text)
     write_text(path, text.encode("utf-8", "replace").decode())

@@ -1,8 +1,7 @@
 """What Kaggle's boards, the class list and the deadline say of a hand-in.
 
-A board is Kaggle's leaderboard as CSV; a student's team has their number for a name. The class
-list is a CSV with a column "student", of numbers, and perhaps one "submitted", of times. What
-cannot be read for certain is said, never guessed.
+A student's team has their number for a name. What cannot be read for certain is said, never
+guessed.
 """
 
 import re
@@ -22,10 +21,10 @@ NUMBER = re.compile(r"\d{5,}")  # what may be a student's
 
 
 class Boards:
-    """The boards, the class list and the deadline, as far as given.
+    """The boards, the class list and the deadline, as far as given on the command line.
 
-    They are as on the command line: paths of CSVs, one of MAPE, a path, ISO 8601 with its offset.
-    A ValueError says which is not that.
+    `leaderboards` are paths of Kaggle's CSVs, `mape` is one of MAPE, `roster` a CSV with a column
+    "student" and perhaps "submitted", `deadline` ISO 8601 with its offset; else ValueError.
     """
 
     def __init__(self, leaderboards=(), mape=None, roster=None, deadline=None):
@@ -33,9 +32,9 @@ class Boards:
             raise _wrong("--leaderboard", "two at most", len(leaderboards))
         if leaderboards and mape not in MAPE:
             raise _wrong("--mape", "percent or fraction, as the board gives it", mape)
-        scales = ("basic", MAPE.get(mape)), ("advanced", 1)
+        scales = {"basic": MAPE.get(mape), "advanced": 1}
         boards = zip(scales, leaderboards, strict=False)
-        self.boards = {name: _board(path, scale) for (name, scale), path in boards}
+        self.boards = {name: _board(path, scales[name]) for name, path in boards}
         for team, (row, *_) in self.boards.get("advanced", {}).items():
             if not 0 <= row["Score"] <= 1:
                 raise _wrong(f"{leaderboards[1]}: {team}", "an accuracy from 0 to 1", row["Score"])
@@ -48,21 +47,15 @@ class Boards:
             self.deadline += timedelta(minutes=1, microseconds=-1)  # its minute is in time
 
     def points(self, number):
-        """Return what the boards say of a student: "basic", a MAPE in %, "advanced", an accuracy.
-
-        A team whose name is only close to the number, and teams of one name, are not taken for the
-        student's.
-        """
-        teams = self._teams(number).items()
-        return {x: rows[0]["Score"] for x, (fit, rows) in teams if fit != CLOSE and len(rows) == 1}
+        """Return {"basic": MAPE in %, "advanced": accuracy} of a student's teams on the boards."""
+        return {name: row["Score"] for name, row in self._sure(number).items()}
 
     def rules(self, number, own):
         """Return {rule: Finding} of "late", "kaggle record" and "team name".
 
         `own` is {"basic": MAPE in %, "advanced": accuracy} of the CSVs handed in, where known.
         """
-        found = self._teams(number)
-        rules = {"late": self._late(number, found)}
+        found, rules = self._teams(number), {"late": self._late(number)}
         if not self.boards:
             return rules
         if not number or (self.submitted and number not in self.submitted):
@@ -100,33 +93,37 @@ class Boards:
                 found[name] = fit, board[team]
         return found
 
-    def _late(self, number, found):
+    def _sure(self, number):
+        """Return {board: row} of teams that are the student's: no name close by, none doubled."""
+        teams = self._teams(number).items()
+        return {name: rows[0] for name, (fit, rows) in teams if fit != CLOSE and len(rows) == 1}
+
+    def _late(self, number):
         """Return the rule "late". Kaggle shows the last submission alone: one before may count."""
         if not self.deadline:
             return Finding("not checked", [])
-        texts = {"handed in": (self.submitted.get(number, ""), self.deadline.tzinfo)}
-        for name, (fit, rows) in found.items():
-            if fit != CLOSE and len(rows) == 1:
-                texts[f"last on the board {name}"] = rows[0].get("LastSubmissionDate", ""), UTC
+        handed_in = self.submitted.get(number, "")
+        texts = {"handed in": (handed_in, self.deadline.tzinfo)}
+        for name, row in self._sure(number).items():
+            texts[f"last on the board {name}"] = row.get("LastSubmissionDate", ""), UTC
         times = {what: _time(*text) for what, text in texts.items() if text[0]}
         sentences = [
-            f"{x} {when}" if when else f"{x} {quoted(texts[x][0])}, which is no ISO time"
+            f"{x} {when or f'{quoted(texts[x][0])}, which is no ISO time'}"
             for x, when in times.items()
         ]
         late = [what for what, when in times.items() if when and when > self.deadline]
-        sure = "handed in" in late and _time(texts["handed in"][0]).tzinfo  # or it may be another's
-        verdict = "broken" if sure else "suspect" if late else "ok"
-        if not late and not (times and all(times.values())):
-            verdict = "not checked"
+        if "handed in" in late and _time(handed_in).tzinfo:  # without, it may be another's zone
+            verdict = "broken"
+        elif late:
+            verdict = "suspect"
+        else:
+            verdict = "ok" if times and all(times.values()) else "not checked"
         return Finding(verdict, sentences or ["no time of handing in is known"])
 
 
 def public_range(accuracy, rows=WINDOWS):
-    """Return what the accuracy on PUBLIC of the rows, drawn at random, is between in 95 of 100.
-
-    It is hypergeometric, and with some thousand rows normal: its variance is that of as many draws
-    with putting back, times the part of the rows that is left out.
-    """
+    """Return what the accuracy on PUBLIC of the rows, drawn at random, is between in 95 of 100."""
+    # As by draws with putting back, but for the factor of what is left out.
     reach = 1.96 * (accuracy * (1 - accuracy) / (PUBLIC * rows) * (1 - PUBLIC)) ** 0.5
     return accuracy - reach, accuracy + reach
 

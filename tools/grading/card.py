@@ -5,7 +5,7 @@ compared with the exact continuation.
 """
 
 from collections import namedtuple
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 
 from tools.check import check as solution
 from tools.continuation import exact_continuation, mape
-from tools.grading import boards, notebook, rerun, submission, template
+from tools.grading import boards, notebook, rerun, submission
 from tools.grading.submission import ADVANCED, BASIC, GRADED, NOTEBOOK, REPORT, VERDICTS
 
 CHECKS = {  # part: check, points in equal shares for the entries that are computed
@@ -46,26 +46,11 @@ ABSENT = "no CSV here; it may be at Kaggle alone, whose board decides: --leaderb
 SHOWN = 8  # findings in one piece of evidence
 
 
-@dataclass
-class Line:
-    """One line of the score card. status: "measured", or "open" (not decidable here)."""
-
-    part: str
-    points: float
-    out_of: float
-    evidence: str = ""
-    missing: str = ""
-    status: str = "measured"
-
-
-@dataclass
-class Rule:
-    """A rule of the course, and what became of it; the verdict is one of VERDICTS."""
-
-    rule: str
-    verdict: str
-    penalty: float | str
-    evidence: str
+# Line: status "measured", or "open" (not decidable here). Rule: the verdict is one of VERDICTS.
+Line = namedtuple(
+    "Line", "part points out_of evidence missing status", defaults=("", "", "measured")
+)
+Rule = namedtuple("Rule", "rule verdict penalty evidence")
 
 
 @dataclass
@@ -98,10 +83,10 @@ class Card:
 
     def totals(self):
         """Return "points", "out_of", "open", and "proposed": less what the broken rules take."""
-        penalties = [rule.penalty for rule in self.with_verdict("broken")]
+        penalties = {rule.penalty for rule in self.with_verdict("broken")}
         basic = len(CHECKS) + 1  # lines of the basic part
         counted = self.lines[basic:] if "basic zero" in penalties else self.lines
-        fixed = max([x for x in penalties if not isinstance(x, str)], default=0)  # once, not each
+        fixed = max(penalties - {"zero", "basic zero"}, default=0)  # once, not each
         proposed = 0 if "zero" in penalties else sum(x.points for x in counted) - fixed
         return {
             "points": round(sum(x.points for x in self.lines), 2),
@@ -112,9 +97,8 @@ class Card:
 
     def as_dict(self):
         """Return the card for JSON."""
-        lists = {"lines": self.lines, "rules": self.rules.values()}
-        lists = {key: [asdict(x) for x in values] for key, values in lists.items()}
-        return self.totals() | lists | {"remarks": self.remarks}
+        lines, rules = [x._asdict() for x in self.lines], [x._asdict() for x in self.rules.values()]
+        return self.totals() | {"lines": lines, "rules": rules, "remarks": self.remarks}
 
 
 class Truth:
@@ -164,8 +148,7 @@ def build(hand_in, terms, result, reason=""):
         card.lines.append(Line("Report", 0, 5, "one page; its text is for you", status="open"))
     _judge_files(card, hand_in)
     if hand_in.cells and terms.template:
-        sources = [cell.source for cell in hand_in.cells]
-        card.set("template", *template.compare(sources, terms.template))
+        card.set("template", *notebook.compare(hand_in.cells, terms.template))
     for name, finding in (board.rules(hand_in.student, own) if board else {}).items():
         card.set(name, *finding)
     if board and board.submitted and hand_in.student not in board.submitted:
@@ -215,7 +198,7 @@ def _judge_own_code(card, hand_in, truth, result, reason):
     verdicts, sentences = ["suspect" if doubts else "not checked"], [reason]
     if result:
         verdict, sentences = rerun.judge(hand_in, result)
-        blank, total = template.count_blanks([cell.source for cell in cells])
+        blank, total = notebook.count_blanks(cells)
         if blank == total > 0 and verdict == "suspect":
             verdict = "broken"  # nothing is written, and nothing is made
         verdicts.append(verdict)

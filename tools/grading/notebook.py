@@ -6,12 +6,14 @@ Broken is what is certain. Whatever an honest student might have done as well is
 import ast
 import re
 import sys
+import textwrap
+import warnings
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from tools.grading.submission import CODE, LAYERS, VERDICTS, Finding, quoted
-from tools.grading.template import NO_CODE, count_blanks, parse
 
 ALLOWED = {"numpy", "pandas", "matplotlib", "mpl_toolkits", "tqdm", "__future__"}
 FOREIGN = """
@@ -27,6 +29,85 @@ LAB = """
 NUMBER = re.compile(r"(?<![\w.])-?\d{1,20}\.\d*(?:e[-+]?\d{1,3})?")
 DIGITS = 1e-4  # of the largest figure: what rounding in print may change
 MANY, LONG, LARGE = 200, 2000, 10**50  # entries, texts, numbers that nobody writes by hand
+MARK = "between_the_marks"
+LONGEST = 200_000  # characters of a cell that are read
+NO_CODE = ast.Module([], [])
+OPTIONAL = re.compile(r"google\.colab|clip|optional", re.I)  # blocks that may stay empty
+
+
+def split_blocks(source):
+    """Return the lines of a cell outside the marks, MARK for a block, and the blocks' texts."""
+    outside, blocks, inside = [], [], False
+    for line in source[:LONGEST].splitlines():
+        mark = re.match(r"([ \t]*)#+ *(START|END) CODE HERE", line)
+        if not mark:
+            (blocks[-1] if inside else outside).append(line)
+        elif inside := mark[2] == "START":
+            outside.append(mark[1] + MARK)
+            blocks.append([])
+    return outside, ["\n".join(block) for block in blocks]
+
+
+@lru_cache(2000)  # a class has most of its cells in common
+def parse(source):
+    """Return the syntax tree of a cell without magics; None of what is no Python."""
+    source = re.sub(r"^([ \t]*)[%!].*", r"\1pass", source[:LONGEST], flags=re.M)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "\\m" in a string and the like
+            return ast.parse(textwrap.dedent(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def is_nothing(node):
+    """Whether a statement stands for code that is not written yet."""
+    match node:
+        case ast.Pass() | ast.Raise() | ast.Expr(value=ast.Constant()) | ast.Return(value=None):
+            return True
+        case ast.Assign(value=x) | ast.Return(value=x):
+            return isinstance(x, ast.Constant) and x.value is None
+    return False
+
+
+def count_blanks(cells):
+    """Return how many blocks that must be filled are blank, and how many there are."""
+    blank = total = 0
+    for block in (block for cell in cells for block in split_blocks(cell.source)[1]):
+        tree = parse(block)
+        empty = tree is not None and all(map(is_nothing, tree.body))
+        if not (empty and OPTIONAL.search(block)):
+            total, blank = total + 1, blank + empty
+    return blank, total
+
+
+def compare(cells, template):
+    """Return the Finding, never broken, on what Cells lack of a template, sources of its cells.
+
+    Formatting, comments, magics, outputs and the folder of a file do not count. Added and moved
+    cells, and texts, are a student's to make.
+    """
+    here = {line for cell in cells for line in _lines(cell.source)}
+    wanted = dict.fromkeys(line for source in template for line in _lines(source))
+    missing = [quoted(line, 100) for line in wanted if line not in here]
+    sentences = [f"{len(missing)} of {len(wanted)} lines of the template's code are not there"]
+    if 2 * len(missing) > len(wanted):
+        sentences.append("if another template was handed out, give that with --template")
+    return Finding("suspect", sentences + missing) if missing else Finding("ok", [])
+
+
+def _lines(source):
+    """Return the lines of code that the template fixes in a cell, in one form."""
+    source = "\n".join(split_blocks(source)[0])
+    if tree := parse.__wrapped__(source):  # its own, because it is changed
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                node.value.value = ...  # a docstring, or a string that stands for a comment
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                node.value = re.split(r"[/\\]", node.value)[-1]  # a path without its folder
+        source = ast.unparse(tree)
+    lines = (line.strip() for line in source.splitlines())
+    return [line for line in lines if line not in ("", "...", "pass", MARK)]
 
 
 def check_packages(hand_in):
@@ -85,7 +166,7 @@ def check_is_lab(cells):
 def doubts_about(hand_in):
     """Return sentences on blanks, trainings without output, and what is brought along."""
     cells, sources = hand_in.cells, {f"cell {i}": x.source for i, x in enumerate(hand_in.cells, 1)}
-    blank, total = count_blanks(sources.values())
+    blank, total = count_blanks(cells)
     doubts = [f"{blank} of {total} blocks are blank, as handed out"] if blank else []
     bodies = [(parse(cell.source) or NO_CODE).body for cell in cells]
     named = [x for body in bodies for x in body if isinstance(x, ast.FunctionDef)]
@@ -132,5 +213,4 @@ def printed_checks(texts, expected):
         rows = [numbers[i : i + len(figures)] for i in starts if i + len(figures) <= len(numbers)]
         return any(np.all(np.abs(row - figures) <= bound) for row in rows)
 
-    right = {check: [stands(np.ravel(A)) for A in x.values()] for check, x in expected.items()}
-    return [check for check, stand in right.items() if all(stand)]
+    return [name for name, x in expected.items() if all(stands(A.ravel()) for A in x.values())]

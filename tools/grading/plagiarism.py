@@ -14,8 +14,8 @@ from itertools import islice
 
 import numpy as np
 
+from tools.grading.notebook import NO_CODE, is_nothing, parse, split_blocks
 from tools.grading.submission import BASIC, NOTEBOOK, REPORT, Finding, printed, quoted
-from tools.grading.template import NO_CODE, is_nothing, parse, split_blocks
 
 LEAST = 12  # characters of a statement that can be one's own
 NEARLY_ALL = 0.95  # of the weight of the smaller: then a pair is marked, whatever the class is like
@@ -33,8 +33,7 @@ Pair = namedtuple("Pair", "a b likeness marked sentences passages")
 
 def describe(hand_in, cells, answers):
     """Return the Work of a hand-in, given its Cells and its sine answers (500,) or None."""
-    sources = [cell.source for cell in cells]
-    sources += [r.decode("utf-8", "replace") for n, r in hand_in.files.items() if n[-3:] == ".py"]
+    sources = [*(cell.source for cell in cells), *hand_in.modules().values()]
     pieces = frozenset(islice((x for source in sources for x in _pieces(source)), PIECES))
     files = {name: hand_in.files[name] for name in (NOTEBOOK, REPORT) if name in hand_in.files}
     text = "\n".join(printed(cell) for cell in cells)[: 10**6]

@@ -1,8 +1,7 @@
 """Run a hand-in's notebook again in a sandbox, and compare what it makes with what came.
 
-The sandbox is bubblewrap's: processes of its own, no network, no sockets. It sees the system, the
-packages that the course allows and what these need, the course's data, and the hand-in. All it can
-write is a file system in memory, of limited size, and a report. No RNN is lent.
+The sandbox is bubblewrap's, without network and sockets. It sees the system, the packages that the
+course allows, its data, and the hand-in; it writes to memory, and a report. No RNN is lent.
 """
 
 import base64
@@ -71,10 +70,10 @@ def run(hand_in, data_dir, whole=False, python=None, limits=None):
         raise ValueError("there is no notebook to run")
     result = {"made": {}, "printed": [], "errors": [], "lent": [], "whole": whole, "ended": False}
     if not whole:
-        saving = [number for number, source in enumerate(sources, 1) if SAVES.search(source)]
-        if not saving:
-            return result | {"errors": [(0, "no cell saves Lab6_outputs.npy")]}
-        sources = sources[: saving[0]]
+        saving = (number for number, source in enumerate(sources, 1) if SAVES.search(source))
+        sources = sources[: next(saving, 0)]
+    if not sources:
+        return result | {"errors": [(0, "no cell saves Lab6_outputs.npy")]}
     if not shutil.which("bwrap"):
         raise ValueError("needs bubblewrap: apt install bubblewrap")
     limits = limits or (WHOLE if whole else QUICK)
@@ -98,8 +97,8 @@ def _run_sandbox(walls, limits, given, report):
         refused.seek(0)
         number = refused.fileno()
         command = ["nice", "taskset", "--cpu-list", core, "bwrap", "--seccomp", str(number), *walls]
-        streams = {"stdin": given, "stdout": report, "stderr": subprocess.PIPE}
-        with subprocess.Popen(command, **streams, pass_fds=[number]) as process:
+        files = {"stdin": given, "stdout": report, "stderr": subprocess.PIPE, "pass_fds": [number]}
+        with subprocess.Popen(command, **files) as process:
             try:
                 first = process.stderr.readline()
                 if first == b"started\n":
@@ -160,7 +159,7 @@ def data_files(data_dir):
 
 
 def _system_calls():
-    """Return the kernel's filter of system calls; all are allowed but a few."""
+    """Return the kernel's filter, which refuses some system calls."""
     import pyseccomp
 
     calls = pyseccomp.SyscallFilter(pyseccomp.ALLOW)

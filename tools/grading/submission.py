@@ -1,8 +1,7 @@
 """What a student handed in: found by a tolerant search, read as a stranger's, never run.
 
 `read` finds the course's files in a folder, a zip or a flat export, under other names too. Each of
-READERS takes a file's bytes and returns what the file holds. All raise FormatError with what was
-expected, what came and what to do. Foreign text is quoted and cut before it is repeated.
+READERS takes a file's bytes and returns what it holds, or raises FormatError.
 """
 
 import hashlib
@@ -37,6 +36,7 @@ SITE_NUMBER = re.compile(r"\d+(?=_assignsubmission)|(?<=submission_)\d+")  # Moo
 FLAT = r"(?P<hand_in>.+?)_(?P<file>(?:Lab6|y_pred)[^/]*\.(?:ipynb|npy|pdf|csv))"
 
 Finding = namedtuple("Finding", "verdict sentences")  # of a rule: one of VERDICTS, and the evidence
+EXACT, PREFIXED, ALIKE, LOOSE = range(4)  # how near a file's name is to the course's
 VERDICTS = ("not checked", "ok", "suspect", "broken")
 Cell = namedtuple("Cell", "source count outputs")  # of a notebook's code; outputs as in the file
 
@@ -88,8 +88,7 @@ def _fault(name, expected, came, advice):
     return FormatError(f"{name}: expected {expected}, got {came}; {advice}")
 
 
-def shown_name(path):
-    """Return the name of a path as text that can be written, in whatever encoding it is."""
+def _shown_name(path):  # as text that can be written, in whatever encoding it is
     return os.fsencode(path.name).decode("utf-8", "replace")
 
 
@@ -100,7 +99,7 @@ def find(folder, pattern=None):
     """
     found, flat = {}, re.compile(pattern or FLAT)
     for path in sorted(x for x in folder.iterdir() if not LEFT_OUT.fullmatch(x.name)):
-        name = shown_name(path)
+        name = _shown_name(path)
         if (path.is_dir() and name != "feedback") or path.suffix.lower() in ARCHIVES:
             found[name] = path
         elif path.is_file() and (match := flat.fullmatch(name)):
@@ -117,14 +116,14 @@ def read(path, pattern=None, name=None, listed=()):
     flat = isinstance(path, list)
     folder = path[0].parent if flat else path if path.is_dir() else path.parent
     paths = path if flat else sorted(path.rglob("*")) if path.is_dir() else [path]
-    hand_in = HandIn(name or shown_name(path))
+    hand_in = HandIn(name or _shown_name(path))
     entries = {}  # path inside: what opens it, and where it is
     for x in paths:
         if x.is_symlink():
             hand_in.doubts.append(f"{quoted(x.name)} is a link and was not read")
         elif x.is_file():
             inside = PurePosixPath(x.relative_to(folder).as_posix())
-            if match := re.fullmatch(pattern or (FLAT if flat else "(?!)"), shown_name(x)):
+            if match := re.fullmatch(pattern or (FLAT if flat else "(?!)"), _shown_name(x)):
                 inside = inside.with_name(match.groupdict().get("file") or x.name)
             entries[inside] = partial(x.open, "rb"), str(x)
     try:
@@ -139,7 +138,7 @@ def read(path, pattern=None, name=None, listed=()):
     except Exception as error:  # a damaged or locked zip can fail in any way
         wanted = "a folder or a zip to read"
         raise _fault(quoted(hand_in.name), wanted, error, "unpack it by hand") from None
-    names = [hand_in.name, *map(shown_name, paths)]
+    names = [hand_in.name, *map(_shown_name, paths)]
     if pattern and "student" in re.compile(pattern).groupindex:
         matches = [re.search(pattern, x) for x in names]
         hand_in.student = next((m["student"] for m in matches if m and m["student"]), "")
@@ -164,18 +163,17 @@ def _take_files(hand_in, entries):
         if not ranks:
             continue
         # Of files alike, the last name: "Lab6-2.ipynb" came after "Lab6-1.ipynb".
-        path, *others = sorted(sorted(ranks, reverse=True), key=ranks.get)
+        by_name = sorted(ranks, key=lambda path: path.stem, reverse=True)
+        path, *others = sorted(by_name, key=ranks.get)
         hand_in.files[wanted] = _start_of(kept[path][0], path.suffix.lower())
         hand_in.paths[wanted] = kept[path][1]
-        renamed = f"{quoted(path.name)} for {wanted}"
-        match = re.fullmatch(r"(.+_)?{}(-\d+)?\.{}".format(*wanted.split(".")), path.name)
-        if not match:  # the "-1" is a site's, of a second try
-            hand_in.notes.append(renamed)
-        elif match[1]:
-            hand_in.prefixed.append(renamed)
+        nearness, _ = ranks[path]
+        if nearness != EXACT:
+            said = hand_in.prefixed if nearness == PREFIXED else hand_in.notes
+            said.append(f"{quoted(path.name)} for {wanted}")
         if len(path.parts) > 1 and not hand_in.packing:
             hand_in.packing.append(f"{wanted} is in a folder of its own, {quoted(str(path))}")
-        if others and ranks[others[0]] < (5, 0):
+        if others and ranks[others[0]][0] < LOOSE:
             hand_in.doubts.append(f"{quoted(str(others[0]))} is there beside {quoted(str(path))}")
         home = path.parent if wanted == NOTEBOOK else home
     for path in (path for path in kept if path.suffix in CODE):
@@ -184,16 +182,19 @@ def _take_files(hand_in, entries):
 
 
 def _rank(path, wanted):
-    """Return a pair, the lower the nearer a path is to the file `wanted`; None: another file."""
+    """Return (nearness, depth) of a path to the file `wanted`; None if it is another file."""
     stem, suffix = wanted.split(".")
-    plain = re.sub(r"[\W_]+", "", path.stem.lower())
     if path.suffix.lower() != f".{suffix}" or path.name in (*DATA, "y_test.npy"):
         return None
-    loose = {BASIC: "basic", ADVANCED: "advanced"}.get(wanted, "")
-    nearness = [re.fullmatch(rf"{stem}-\d+\.{suffix}", path.name), path.name == wanted]
-    nearness += [path.name.lower() == wanted.lower(), stem.replace("_", "").lower() in plain]
-    hits = [i for i, near in enumerate([*nearness, loose in plain], 1) if near]
-    return (hits[0], len(path.parts)) if hits else None
+    plain = re.sub(r"[\W_]+", "", path.stem.lower())
+    right = rf"{stem}(-\d+)?\.{suffix}"  # the "-1" is a site's, of a second try
+    fits = {
+        EXACT: re.fullmatch(right, path.name),
+        PREFIXED: re.fullmatch(f".+_{right}", path.name),
+        ALIKE: stem.replace("_", "").lower() in plain,
+        LOOSE: {BASIC: "basic", ADVANCED: "advanced"}.get(wanted, "") in plain,
+    }
+    return next(((nearness, len(path.parts)) for nearness in fits if fits[nearness]), None)
 
 
 def _graded(raw):
@@ -214,14 +215,12 @@ def _column(name, column, ids, classes, raw):
     numbers = table.apply(pd.to_numeric, errors="coerce").to_numpy(float)
     good = np.isin(numbers[:, 0], ids) & ~table.iloc[:, 0].duplicated()
     good &= np.isin(numbers[:, 1], classes) if classes else np.isfinite(numbers[:, 1])
-    if not good.all():
-        row = int(np.argmin(good))
-        wanted = "0, 1 or 2" if classes else "a finite number"
-        expected = f"an Id in {ids[0]}..{ids[-1]}, each once, and {wanted}"
-        came = quoted(",".join(map(str, table.iloc[row])))
-        raise _fault(f"{name}: line {row + 2}", expected, came, "correct it")
-    if len(table) != len(ids):
-        raise _fault(name, f"{len(ids)} rows", len(table), "predict every test sample")
+    if len(table) != len(ids) or not good.all():
+        values = "0, 1 or 2" if classes else "a finite number"
+        expected = f"each Id in {ids[0]}..{ids[-1]} once, with {values}"
+        first = int(np.argmin(good)) if len(good) else 0
+        bad = "" if good.all() else f", line {first + 2}: {quoted(str(table.iloc[first].tolist()))}"
+        raise _fault(name, expected, f"{len(table)} rows{bad}", "correct it")
     return numbers[np.argsort(numbers[:, 0]), 1]
 
 
