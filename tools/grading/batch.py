@@ -13,6 +13,7 @@ import sys
 from concurrent.futures import as_completed
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from shutil import copyfile
 from urllib.parse import quote
@@ -97,8 +98,7 @@ def _executor(scheduler, width, seconds):
         from distributed import Client  # here, because few need it
 
         with Client(scheduler) as client:
-            executor = client.get_executor()
-            yield lambda *arguments: executor.submit(grade, *arguments)
+            yield partial(client.get_executor().submit, grade)
         return
     from pebble import ProcessPool
 

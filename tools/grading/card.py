@@ -1,7 +1,6 @@
 """The score card: the course's rubric line by line, its rules one by one, and what to give.
 
-Graded figures are computed anew by the plain solution of tools/check, and the sine answers are
-compared with the exact continuation.
+Figures are computed anew by the plain solution of tools/check, sine answers by the exact curve.
 """
 
 from collections import namedtuple
@@ -125,10 +124,7 @@ class Truth:
 
 
 def build(hand_in, terms, result, reason=""):
-    """Return the Card of a HandIn.
-
-    `terms` is a batch.Terms, `result` what rerun.run returns, or None, with the reason why.
-    """
+    """Return the Card of a HandIn by batch.Terms, given what rerun.run returns, or None and why."""
     card, truth, board = Card(hand_in.name, hand_in.student), terms.truth, terms.boards
     content, faults = hand_in.contents
     card.paths, card.report = hand_in.paths, content.get(REPORT, "")
@@ -142,10 +138,8 @@ def build(hand_in, terms, result, reason=""):
     card.lines = [_check_line(part, *row, hand_in, truth) for part, row in CHECKS.items()]
     card.lines += [_answers_line(key, hand_in, own, on_board) for key in TASKS]
     card.lines.append(Line("Activity, ranking", 0, 5, status="open"))
-    if REPORT in faults:
-        card.lines.append(Line("Report", 0, 5, missing=faults[REPORT]))
-    else:
-        card.lines.append(Line("Report", 0, 5, "one page; its text is for you", status="open"))
+    report = Line("Report", 0, 5, "one page; its text is for you", status="open")
+    card.lines.append(Line("Report", 0, 5, missing=faults[REPORT]) if REPORT in faults else report)
     _judge_files(card, hand_in)
     if hand_in.cells and terms.template:
         card.set("template", *notebook.compare(hand_in.cells, terms.template))
@@ -164,6 +158,9 @@ def _judge_files(card, hand_in):
     doubts = [faults[x] for x in submission.FILES[2:] if x in there] + hand_in.doubts
     packed = "broken" if hand_in.packing else "suspect" if doubts else "ok"
     card.set("format", packed, hand_in.packing + doubts)
+    for rule, file in (("notebook", NOTEBOOK), ("npy", GRADED)):
+        if file in faults:
+            card.set(rule, "suspect" if file in there else "broken", [faults[file]])
     if NOTEBOOK in content:
         card.set("notebook", *notebook.check_is_lab(hand_in.cells))
         card.set("packages", *notebook.check_packages(hand_in))
@@ -172,9 +169,6 @@ def _judge_files(card, hand_in):
         arrays = [rerun.floats(value) for key, value in entries if key[-6:] != "_shape"]
         zero = not any(A is not None and np.any(A) for A in arrays)
         card.set("npy", "suspect" if zero else "ok", ["all figures in it are zero"] * zero)
-    for name, file in (("notebook", NOTEBOOK), ("npy", GRADED)):
-        if file in faults:
-            card.set(name, "suspect" if file in hand_in.files else "broken", [faults[file]])
     advice = [f"{text}; if the site puts that before, give --name" for text in hand_in.prefixed]
     verdict = "broken" if hand_in.notes else "suspect" if advice else "ok"
     card.set("names", verdict, hand_in.notes + advice)
@@ -233,10 +227,7 @@ def _judge_answers(card, key, made, truth):
 
 
 def _check_line(part, check, out_of, computed, hand_in, truth):
-    """Compare one check's entries; each right one that is computed earns its share of the points.
-
-    Shapes, and inputs that are given, are compared too, but are no evidence of one's own work.
-    """
+    """Compare one check's entries; each right one that is computed earns an equal share."""
     content, faults = hand_in.contents
     if GRADED in faults:
         return Line(part, 0, out_of, missing=faults[GRADED])
@@ -284,16 +275,11 @@ def _answers_line(key, hand_in, own, on_board):
         if key == "advanced":
             low, high = boards.public_range(figure)
             data += f"; Kaggle decides by 60 % of the rows: {low:.4f} to {high:.4f} (95 %)"
-    points = points_for(key, figure)
+    sign = 1 if key == "basic" else -1  # a MAPE is to be small, an accuracy large
+    points = next((p for bound, p in task.bounds if sign * figure <= sign * bound), 0)
     missing = "" if points == best else f"full points need {task.written.format(task.bounds[0][0])}"
     evidence = f"{task.figure} {task.written.format(figure)} on {data}"
     return Line(task.part, points, best, evidence, missing)
-
-
-def points_for(key, figure):
-    """Return the points for a MAPE in percent, "basic", or for an accuracy, "advanced"."""
-    sign = 1 if key == "basic" else -1
-    return next((p for bound, p in TASKS[key].bounds if sign * figure <= sign * bound), 0)
 
 
 def is_complete(card):
@@ -309,17 +295,17 @@ def as_text(card, student=False):
         return f"could not be graded: {card.error}"
     shown, totals = [], card.totals()
     for line in card.lines:
-        mark = "?" if line.status == "open" else " "
-        points = f"{line.points:g} / {line.out_of:g}"
-        shown.append(f"{mark} {line.part:<26}{points:>9}   {line.evidence}".rstrip())
+        points = "open" if line.status == "open" else f"{line.points:g} / {line.out_of:g}"
+        shown.append(f"  {line.part:<26}{points:>9}   {line.evidence}".rstrip())
         shown += [f"{'':<40}{line.missing}"] if line.missing else []
-    shown.append(f"  {'Total':<26}{totals['points']:>4g} / {totals['out_of']:g}")
-    shown.append("? open\n")
+    shown.append(f"  {'Total':<26}{totals['points']:>4g} / {totals['out_of']:g}\n")
     for rule in card.with_verdict("broken") if student else card.rules.values():
         shown.append(f"  {rule.rule:<15}{rule.verdict:<13}{rule.evidence}".rstrip())
     shown.append(f"\nProposed: {totals['proposed']:g} points; {totals['open']:g} more are open")
-    for verdict, heading in (("broken", "Broken"), ("suspect", "Look at")):
-        found = ", ".join(rule.rule for rule in card.with_verdict(verdict))
-        shown += [f"{heading}: {found}"] * bool(found and not student)
-    text = "\n".join(shown + card.remarks * (not student))
+    if not student:
+        for verdict, heading in (("broken", "Broken"), ("suspect", "Look at")):
+            found = ", ".join(rule.rule for rule in card.with_verdict(verdict))
+            shown += [f"{heading}: {found}"] if found else []
+        shown += card.remarks
+    text = "\n".join(shown)
     return "".join(x if x.isprintable() or x == "\n" else "?" for x in text)

@@ -1,8 +1,7 @@
 """Which two hand-ins are most alike: a ranking of pairs, over all their code.
 
 Code is cut into statements without comments, formatting and names. What two hand-ins share counts
-by how rare it is in the class; what the template has counts nothing. Nothing here proves anything:
-people decide.
+by how rare it is in the class; what the template has counts nothing. People decide.
 """
 
 import ast
@@ -89,12 +88,8 @@ def rank(works, earlier=(), template=()):
     everyone = [*works, *earlier]
     nobodys = {piece for source in template for piece in _pieces(source)}
     counts = Counter(piece for work in everyone for piece in work.pieces)
-    rarity = {
-        piece: math.log1p(len(everyone) / count)
-        for piece, count in counts.items()
-        if piece not in nobodys
-    }
-    own = [{piece for piece in work.pieces if piece in rarity} for work in everyone]
+    rarity = {piece: math.log1p(len(everyone) / count) for piece, count in counts.items()}
+    own = [work.pieces - nobodys for work in everyone]
     totals = [sum(map(rarity.get, pieces)) for pieces in own]
     pairs = []
     for i, a in enumerate(works):
@@ -115,8 +110,8 @@ def rank(works, earlier=(), template=()):
         elif len(pairs) >= ENOUGH and likeness > far:
             sure.append(f"far more code in common than others have, whose median is {middle:.0%}")
         if place < PAIRS or sure or remarks:
-            rare = sorted(own[i] & own[j], key=rarity.get, reverse=True)[:SHOWN]
-            passages = rare if sure else []
+            shared = own[i] & own[j] if sure else ()
+            passages = sorted(shared, key=rarity.get, reverse=True)[:SHOWN]
             sentences = [f"{likeness:.0%} of the code alike", *sure, *remarks]
             ranked.append(Pair(a.name, b.name, likeness, bool(sure), sentences, passages))
     ranked.sort(key=lambda pair: (-pair.marked, -pair.likeness))
@@ -133,8 +128,7 @@ def _finding(name, ranked, others):
 
 def _in_common(a, b):
     """Return sentences on what two Works have in common for certain, and remarks on the rest."""
-    same = [name for name in a.files if a.files[name] == b.files.get(name)]
-    sure = [f"{name}: identical" for name in same]
+    sure = [f"{name}: identical" for name in a.files if a.files[name] == b.files.get(name)]
     bars = a.bars & b.bars
     if len(bars) > 2:
         sure.append(f"{len(bars)} progress bars with equal times, such as {quoted(min(bars))}")

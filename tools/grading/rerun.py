@@ -43,10 +43,12 @@ PACKAGES = """
     ipython_pygments_lexers.py ptyprocess pure_eval pygments pyparsing pytz six.py stack_data
     traitlets typing_extensions.py tzdata wcwidth
 """  # what the course allows, and what that needs
-ENVIRONMENT = {"HOME": "/tmp", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", "MPLBACKEND": "Agg"}
-ENVIRONMENT |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
-WALLS = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--new-session"]
-WALLS += ["--die-with-parent", "--clearenv"]
+WALLS = """
+    --unshare-pid --unshare-net --unshare-ipc --unshare-uts --new-session --die-with-parent
+    --clearenv --setenv HOME /tmp --setenv LANG C.UTF-8 --setenv PATH /usr/bin:/bin
+    --setenv MPLBACKEND Agg --setenv OPENBLAS_NUM_THREADS 1 --setenv OMP_NUM_THREADS 1
+    --setenv PYTHONHASHSEED 0 --proc /proc --dev /dev --dev-bind /dev/null /dev/zero
+"""
 REFUSED = """
     socket socketpair shmget msgget memfd_create memfd_secret unshare setns ptrace add_key keyctl
     bpf io_uring_setup userfaultfd perf_event_open sched_setaffinity sched_setscheduler
@@ -135,8 +137,7 @@ def _walls(data_dir, limits, python):
     shown |= {f"{packages}/{name}": f"/packages/{name}" for name in PACKAGES.split()}
     shown[str(Path(__file__).with_name("inside.py"))] = "/inside.py"
     shown |= {str(path): f"/data/{path.name}" for path in data_files(data_dir)}
-    built = ["--proc", "/proc", "--dev", "/dev", "--dev-bind", "/dev/null", "/dev/zero"]
-    built += ["--perms", "1777", "--size", str(limits.disk), "--tmpfs", "/tmp"]
+    built = ["--perms", "1777", "--size", str(limits.disk), "--tmpfs", "/tmp"]
     for path, name in shown.items():
         for parent in reversed(Path(name).parents[:-1]):
             built += ["--dir", str(parent)]  # by itself, bubblewrap opens it to root only
@@ -145,10 +146,8 @@ def _walls(data_dir, limits, python):
     for path in hidden:  # packages that the course does not allow
         built += ["--tmpfs", str(path), "--remount-ro", str(path)]
     built += ["--remount-ro", "/dev", "--remount-ro", "/"]
-    for name, value in ENVIRONMENT.items():
-        built += ["--setenv", name, value]
     program = next(str(path) for path in sorted(Path(base, "bin").glob("python3*")))
-    return [*WALLS, *rights, *built, "--", *inner, program, "-sSE", "/inside.py"]
+    return [*WALLS.split(), *rights, *built, "--", *inner, program, "-sSE", "/inside.py"]
 
 
 def data_files(data_dir):

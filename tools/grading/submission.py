@@ -93,10 +93,7 @@ def _shown_name(path):  # as text that can be written, in whatever encoding it i
 
 
 def find(folder, pattern=None):
-    """Return {name: path, or the paths of a flat export} of the hand-ins in a folder.
-
-    `pattern` is a regular expression with the groups `student` and `file`, or None.
-    """
+    """Return {name: path, or the paths of a flat export} of the hand-ins in a folder."""
     found, flat = {}, re.compile(pattern or FLAT)
     for path in sorted(x for x in folder.iterdir() if not LEFT_OUT.fullmatch(x.name)):
         name = _shown_name(path)
@@ -111,7 +108,8 @@ def find(folder, pattern=None):
 def read(path, pattern=None, name=None, listed=()):
     """Return the HandIn in a folder, a zip, or the list of paths of a flat export, called `name`.
 
-    `pattern` is as in `find`; `listed` are the student numbers on the class list.
+    `pattern` is a regular expression of names with the groups `student` and `file`, or None;
+    `listed` are the student numbers on the class list. ValueError: it cannot be read.
     """
     flat = isinstance(path, list)
     folder = path[0].parent if flat else path if path.is_dir() else path.parent
@@ -140,12 +138,12 @@ def read(path, pattern=None, name=None, listed=()):
         raise _fault(quoted(hand_in.name), wanted, error, "unpack it by hand") from None
     names = [hand_in.name, *map(_shown_name, paths)]
     if pattern and "student" in re.compile(pattern).groupindex:
-        matches = [re.search(pattern, x) for x in names]
-        hand_in.student = next((m["student"] for m in matches if m and m["student"]), "")
+        matches = filter(None, (re.search(pattern, x) for x in names))
+        numbers = [match["student"] for match in matches if match["student"]]
     else:
         numbers = [re.findall(r"\d{5,}", SITE_NUMBER.sub("", x)) for x in names]
-        known = [number for found in numbers for number in found if number in listed]
-        hand_in.student = next(iter(known or numbers[0]), "")
+        numbers = [x for found in numbers for x in found if x in listed] or numbers[0]
+    hand_in.student = next(iter(numbers), "")
     return hand_in
 
 
