@@ -5,7 +5,6 @@ guessed.
 """
 
 import re
-from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
@@ -145,11 +144,11 @@ def _table(path, *needed):
 
 def _board(path, scale):
     """Return {team name: [row, ...]} of the rows with a score, which is multiplied by `scale`."""
-    table, teams = _table(path, "TeamName", "Score"), defaultdict(list)
+    table = _table(path, "TeamName", "Score")
+    table["TeamName"] = table["TeamName"].str.strip()
     table["Score"] = pd.to_numeric(table["Score"], errors="coerce") * scale
-    for row in table.dropna(subset="Score").to_dict("records"):
-        teams[row["TeamName"].strip()].append(row)
-    return dict(teams)
+    teams = table.dropna(subset="Score").groupby("TeamName")
+    return {team: rows.to_dict("records") for team, rows in teams}
 
 
 def _time(text, zone=None):

@@ -117,13 +117,13 @@ def check_packages(hand_in):
     known = ALLOWED | {*LAYERS, "RNN"} | {n.split("/")[0].removesuffix(".py") for n in beside}
     if any("google.colab" in cell.source for cell in cells):
         known |= {"os", "sys", "google"}
-    cleared, imports = not any(type(cell.count) is int for cell in cells), []
+    cleared = not any(type(cell.count) is int for cell in cells)
+    imports, sentences = [], []  # (where, top module, whether it was imported for certain)
     for number, cell in enumerate(cells, 1):
         failed = any(output.get("output_type") == "error" for output in cell.outputs)
         sure = (cleared or type(cell.count) is int) and not failed
         imports += [(f"cell {number}", x, sure and always) for x, always in _imports(cell.source)]
     ran = {top for _, top, sure in imports if sure}
-    sentences = []
     for name in beside:
         own = name.split("/")[0].split(".")[0]
         if own in ALLOWED or name not in modules:
