@@ -117,7 +117,7 @@ def save(**changes):
 def wrong(name):
     """Return what saves the figures of a known mistake."""
     _, _, *change = next(row for row in check.MISTAKES if row[0] == name)
-    made = {x: check.figures_of(x, check.solution(*change), 42) for x in list(saved())[1:]}
+    made = {x: check.figures_of(x, check.solution(tuple(change)), 42) for x in list(saved())[1:]}
     return put(GRADED, npy({x: saved()[x] | made.get(x, {}) for x in saved()}))
 
 
