@@ -381,6 +381,13 @@ def test_penalties_are_those_of_the_table():
         one.set(name, "broken")
         taken.append(80 - one.totals()["proposed"])
     assert taken == [{"zero": 80, "basic zero": 50}.get(p, p) for p, _ in card.RULES.values()]
+    one.set("format", "broken")
+    one.set("names", "broken")
+    assert one.totals()["proposed"] == 25  # with npy; 5 once, not each
+    assert "names          broken, -5" in card.as_text(one)
+    readme = (ROOT / "tools/grading/README.md").read_text("utf-8")
+    for name, (cost, _) in card.RULES.items():
+        assert f"| {name} | {f'-{cost}' if isinstance(cost, int) else cost} |" in readme
 
 
 def test_public_range_is_that_of_drawing_without_putting_back():

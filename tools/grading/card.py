@@ -28,7 +28,7 @@ TASKS = {
     "basic": Task(BASIC, "Sine data", "MAPE", "{:.3g} %", ((14, 20), (17, 10)), "X_test.csv"),
     "advanced": Task(ADVANCED, "Activity, accuracy", "accuracy", "{:.4f}", ACTIVITY, LABELS),
 }
-RULES = {  # what the course takes where it is broken, points or zero of what; needed to check it
+RULES = {  # name: (what it costs if broken, points of which the most counts once; what it needs)
     "plagiarism": ("zero", "needs the others: --batch FOLDER, --against FOLDER"),
     "late": ("zero", "needs --deadline WHEN, and times: --leaderboard CSV, --roster CSV"),
     "template": ("zero", "needs --template FILE"),
@@ -300,7 +300,9 @@ def as_text(card, student=False):
         shown += [f"{'':<40}{line.missing}"] if line.missing else []
     shown.append(f"  {'Total':<26}{totals['points']:>4g} / {totals['out_of']:g}\n")
     for rule in card.with_verdict("broken") if student else card.rules.values():
-        shown.append(f"  {rule.rule:<15}{rule.verdict:<13}{rule.evidence}".rstrip())
+        cost = f"-{rule.penalty}" if isinstance(rule.penalty, int) else rule.penalty
+        verdict = f"broken, {cost}" if rule.verdict == "broken" else rule.verdict
+        shown.append(f"  {rule.rule:<15}{verdict:<20}{rule.evidence}".rstrip())
     shown.append(f"\nProposed: {totals['proposed']:g} points; {totals['open']:g} more are open")
     if not student:
         for verdict, heading in (("broken", "Broken"), ("suspect", "Look at")):
