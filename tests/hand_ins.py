@@ -3,13 +3,18 @@
 The sine answers and activity labels follow data of our own invention, which `write_data` writes.
 """
 
+import ast
 import io
 import json
 import pickle
+import textwrap
 import zipfile
+from functools import cache
 
 import numpy as np
 import pandas as pd
+import typst
+from conftest import STUDENTS
 
 from tools.check import check
 
@@ -33,7 +38,7 @@ RNN = """class RNN():
 
     def initialize_parameters(self):
         ### START CODE HERE ###
-<init>
+<initialize_parameters>
         ### END CODE HERE ###
 
     def forward(self, X):
@@ -161,94 +166,59 @@ table.to_csv('y_pred_advanced.csv', index=False)"""
 TEMPLATE = [DRIVE, IMPORTS, RNN, *TESTS[:3], MODEL, TESTS[3]]
 TEMPLATE += [SAVE, SINE, TRAIN_SINE, ANSWER, ACTIVITY]
 
+
+def blocks_of(style):
+    """Return the bodies of the methods of a student's RNN, to stand between the marks."""
+    source = (STUDENTS / style / "RNN.py").read_text("utf-8")
+    lines = source.split("\n")
+    methods = next(x for x in ast.parse(source).body if isinstance(x, ast.ClassDef)).body
+    bodies = {x.name: "\n".join(lines[x.lineno : x.end_lineno]) for x in methods}
+    return {name: textwrap.dedent(body) for name, body in bodies.items()}
+
+
 # Two people's own ways: what stands between the marks.
 STYLES = [
-    dict(
-        init="""np.random.seed(self.seed)
-self.Wx = np.random.randn(self.rnn_units, self.input_size) * 0.01
-self.Wh = np.random.randn(self.rnn_units, self.rnn_units) * 0.01
-self.bh = np.zeros((self.rnn_units, 1))""",
-        forward="""self.X, h = X, np.zeros((len(X), self.rnn_units))
-self.h = [h]
-for t in range(X.shape[1]):
-    h = np.tanh(X[:, t] @ self.Wx.T + h @ self.Wh.T + self.bh.T)
-    self.h.append(h)
-return h""",
-        backward="""N, T, _ = self.X.shape
-self.dL_dWx, self.dL_dWh = np.zeros_like(self.Wx), np.zeros_like(self.Wh)
-self.dL_dbh = np.zeros_like(self.bh)
-for t in range(T, 0, -1):
-    delta = dH * (1 - self.h[t] ** 2)
-    self.dL_dWx += delta.T @ self.X[:, t - 1] / N
-    self.dL_dWh += delta.T @ self.h[t - 1] / N
-    self.dL_dbh += delta.sum(axis=0)[:, None] / N
-    dH = delta @ self.Wh
-return dH""",
-        update="""self.Wx = self.Wx - learning_rate * self.dL_dWx
-self.Wh = self.Wh - learning_rate * self.dL_dWh
-self.bh = self.bh - learning_rate * self.dL_dbh""",
-        model_forward="""for layer in self.layers:
+    blocks_of("asserts")
+    | {
+        "model_forward": """for layer in self.layers:
     if isinstance(layer, RNN) and X.ndim == 2:
         X = X[:, None]
     X = layer.forward(X)
 return X""",
-        model_backward="""for layer in self.layers[::-1]:
+        "model_backward": """for layer in self.layers[::-1]:
     dA = layer.backward(dA)
 return dA""",
-        model_update="""for layer in self.layers:
+        "model_update": """for layer in self.layers:
     if hasattr(layer, 'update'):
         layer.update(learning_rate)""",
-        train="""for epoch in range(epochs):
+        "train": """for epoch in range(epochs):
     out = self.forward(X)
     self.backward(2 * (out - y), y)
     self.update(rate)
     print(f'Epoch {epoch + 1}, loss: {np.mean((out - y) ** 2):.4f}')""",
-        sine="""f = np.random.uniform(*freq_range, (num_samples, 1))
+        "sine": """f = np.random.uniform(*freq_range, (num_samples, 1))
 a = np.random.uniform(*amp_range, (num_samples, 1))
 p = np.random.uniform(0, 2 * np.pi, (num_samples, 1))
 data = a * np.sin(f * np.linspace(0, 2 * np.pi, num_timesteps) + p)""",
-        build_sine="""model.add(Dense(99, 16))
+        "build_sine": """model.add(Dense(99, 16))
 model.add(Activation('relu', None))
 model.add(Dense(16, 1))""",
-        activity="classes = (3 * X.std(axis=(1, 2))).astype(int) % 3",
-    ),
-    dict(
-        init="""np.random.seed(self.seed)
-H, D = self.rnn_units, self.input_size
-self.Wx, self.Wh = 0.01 * np.random.normal(size=(H, D)), 0.01 * np.random.normal(size=(H, H))
-self.bh = np.zeros(H).reshape(-1, 1)""",
-        forward="""states = np.zeros((X.shape[1] + 1, X.shape[0], self.rnn_units))
-for step, x in enumerate(np.swapaxes(X, 0, 1)):
-    pre = np.dot(x, self.Wx.T) + np.dot(states[step], self.Wh.T)
-    states[step + 1] = np.tanh(pre + np.transpose(self.bh))
-self.cache = X, states
-return states[-1]""",
-        backward="""inputs, states = self.cache
-gx, gh, gb = 0, 0, 0
-for step in reversed(range(inputs.shape[1])):
-    local = np.multiply(dH, 1 - np.square(states[step + 1]))
-    gx = gx + np.einsum('nh,nd->hd', local, inputs[:, step])
-    gh = gh + np.einsum('nh,nk->hk', local, states[step])
-    gb = gb + np.sum(local, axis=0, keepdims=True).T
-    dH = np.dot(local, self.Wh)
-count = inputs.shape[0]
-self.dL_dWx, self.dL_dWh, self.dL_dbh = gx / count, gh / count, gb / count
-return dH""",
-        update="""for name in ('Wx', 'Wh', 'bh'):
-    setattr(self, name, getattr(self, name) - learning_rate * getattr(self, 'dL_d' + name))""",
-        model_forward="""out = X
+        "activity": "classes = (3 * X.std(axis=(1, 2))).astype(int) % 3",
+    },
+    blocks_of("loops")
+    | {
+        "model_forward": """out = X
 for part in self.layers:
     rows = type(part).__name__ == 'RNN' and len(out.shape) < 3
     out = part.forward(np.expand_dims(out, 1) if rows else out)
 return out""",
-        model_backward="""grad = dA
+        "model_backward": """grad = dA
 for part in reversed(self.layers):
     grad = part.backward(dA=grad) if isinstance(part, Activation) else part.backward(grad)
 return grad""",
-        model_update="""trainable = [part for part in self.layers if isinstance(part, (RNN, Dense))]
-for part in trainable:
+        "model_update": """for part in [x for x in self.layers if isinstance(x, (RNN, Dense))]:
     part.update(learning_rate)""",
-        train="""size = 16
+        "train": """size = 16
 for e in range(epochs):
     total = 0
     for first in range(0, X.shape[0], size):
@@ -258,19 +228,19 @@ for e in range(epochs):
         self.backward(diff, ys)
         self.update(rate)
     print('epoch', e, 'loss:', total / X.shape[0])""",
-        sine="""data = np.empty((num_samples, num_timesteps))
+        "sine": """data = np.empty((num_samples, num_timesteps))
 grid = np.linspace(0, 2 * np.pi, num_timesteps)
 for row in range(num_samples):
     speed, size = np.random.uniform(*freq_range), np.random.uniform(*amp_range)
     data[row] = size * np.sin(speed * grid + np.random.uniform(0, 2 * np.pi))""",
-        build_sine="""for width in ((99, 32), (32, 8)):
+        "build_sine": """for width in ((99, 32), (32, 8)):
     model.add(Dense(*width))
     model.add(Activation('relu', None))
 model.add(Dense(8, 1))""",
-        activity="""energy = np.abs(X).mean(axis=(1, 2))
+        "activity": """energy = np.abs(X).mean(axis=(1, 2))
 edges = np.quantile(energy, [0.3, 0.6])
 classes = np.digitize(energy, edges)""",
-    ),
+    },
 ]
 
 
@@ -331,22 +301,12 @@ def notebook(cells, outputs=(), **changes):
     return json.dumps(made).encode()
 
 
+@cache
 def pdf(text="", pages=1):
-    """Return the bytes of a report: `text` on the first of its pages."""
-    content = f"BT /F1 12 Tf 50 700 Td ({text}) Tj ET"
-    kids = " ".join(f"{4 + i} 0 R" for i in range(pages))
-    parts = ["<</Type/Catalog/Pages 2 0 R>>", f"<</Type/Pages/Count {pages}/Kids[{kids}]>>"]
-    parts += [f"<</Length {len(content)}>>stream\n{content}\nendstream"]
-    font = "<</Font<</F1<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>"
-    page = f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 3 0 R/Resources{font}>>"
-    out, places = "%PDF-1.4\n", []
-    for number, part in enumerate(parts + [page] * pages, 1):
-        places.append(len(out))
-        out += f"{number} 0 obj{part}endobj\n"
-    table = "".join(f"{place:010} 00000 n \n" for place in places)
-    size = len(places) + 1
-    out += f"xref\n0 {size}\n0000000000 65535 f \n{table}trailer<</Size {size}/Root 1 0 R>>\n"
-    return f"{out}startxref\n{out.index('xref')}\n%%EOF".encode()
+    """Return the bytes of a report: `text` on each of its pages."""
+    page = "#sys.inputs.text"
+    source = "#pagebreak()".join([page] * pages).encode()
+    return typst.compile(source, ignore_system_fonts=True, sys_inputs={"text": text})
 
 
 def npy(value, protocol=4):

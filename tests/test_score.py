@@ -5,11 +5,14 @@ that is not ok: "!" where it is broken, "?" where it is suspect.
 """
 
 import json
+import re
 import shutil
 from collections import OrderedDict
 
+import nbformat
 import numpy as np
 import pytest
+from conftest import ROOT, STUDENTS
 from hand_ins import (
     ADVANCED,
     BASIC,
@@ -28,9 +31,11 @@ from hand_ins import (
     write_data,
 )
 
+from tools.check import check
 from tools.grading import batch, card, submission
 from tools.grading.boards import public_range
 from tools.grading.score import main
+from tools.submit import with_class
 
 needs_sandbox = pytest.mark.skipif(not shutil.which("bwrap"), reason="needs bubblewrap")
 
@@ -109,18 +114,53 @@ def save(**changes):
     return lambda w: w.save(**changes)
 
 
-def mistake(old, new):
-    """Return what makes the RNN wrong, in the code, in what it prints and in the npy."""
+def wrong(name):
+    """Return what saves the figures of a known mistake."""
+    _, _, *change = next(row for row in check.MISTAKES if row[0] == name)
+    made = {x: check.figures_of(x, check.solution(tuple(change)), 42) for x in list(saved())[1:]}
+    return put(GRADED, npy({x: saved()[x] | made.get(x, {}) for x in saved()}))
+
+
+def edit(change, number=slice(None)):
+    """Return what applies `change` to one cell of the notebook's JSON, or to all."""
 
     def changed(work):
-        work.replace(old, new)
-        work.outputs = {i: text for i, text in work.outputs.items() if i in (3, 10)}
-        work.save()
+        book = json.loads(work.files[NOTEBOOK])
+        book["cells"][number] = [change(i, cell) for i, cell in enumerate(book["cells"])][number]
+        work.files[NOTEBOOK] = json.dumps(book).encode()
 
     return changed
 
 
+def ended(number, kind, text):
+    """Return what gives a cell one output, of a kind and with a text."""
+    output = {"output_type": kind, "ename": text, "data": {"text/plain": text}}
+    return edit(lambda _, cell: cell | {"outputs": [output]}, number)
+
+
+def both(*changes):
+    return lambda w: [change(w) for change in changes]
+
+
+def regex(name, old, new):
+    return lambda w: w.files.update({name: re.sub(old, new, w.files[name])})
+
+
+def layers(style):
+    return lambda w: w.files.update(
+        {path.name: path.read_bytes() for path in (STUDENTS / style).glob("*.py")}
+    )
+
+
+def project(work):
+    """The project's own hand-in."""
+    book = with_class(nbformat.read(ROOT / NOTEBOOK, 4), (ROOT / "RNN.py").read_text("utf-8"))
+    work.files[NOTEBOOK] = nbformat.writes(book).encode()
+    work.files[REPORT] = (ROOT / "outputs" / REPORT).read_bytes()
+
+
 EXTRA = {"extra": {"a": 10**400}, "Output": 10**400}
+SHAPES = {"Wx_shape": np.array([3, 5]), "Wh_shape": [3, 3], "bh_shape": (np.int8(3), 1)}
 LEFT = [".DS_Store", "__pycache__/numpy.pyc", "__MACOSX/._Lab6.ipynb", "Sinewave/X_test.csv"]
 LEFT += ["Activity data/X_test.npy", ".ipynb_checkpoints/Lab6-checkpoint.ipynb"]
 DRIVE = "from google.colab import drive\nimport os\ndrive.mount('/content/drive')\nos.chdir('x')"
@@ -161,6 +201,33 @@ HONEST = [
     ("what systems leave behind", "90", lambda w: w.files.update(dict.fromkeys(LEFT, b""))),
     ("a second try", "90", move(NOTEBOOK, "Lab6-1.ipynb")),
     ("a prefix, perhaps the site's", "90 names?", move(NOTEBOOK, "109062111_name_Lab6.ipynb")),
+    ("one CSV at Kaggle alone", "70", lambda w: w.files.pop(BASIC)),
+    ("layers that assert", "90", layers("asserts")),
+    ("layers that rebind", "90", layers("rebinding")),
+    ("the project's own", "90 template?", project),
+    ("cells out of order", "90", edit(lambda i, c: c | {"execution_count": 40 - i})),
+    ("a cell run again", "90", edit(lambda i, c: c | {"execution_count": 31}, 4)),
+    ("a cell not run", "90", edit(lambda i, c: c | {"execution_count": None}, 2)),
+    ("stopped by hand", "90", ended(10, "error", "KeyboardInterrupt")),
+    ("a trial that failed", "90", both(cell("x"), ended(2, "error", "NameError"))),
+    ("plots, no losses", "90", ended(10, "display_data", "<Figure>")),
+    ("seconds a batch", "90", ended(10, "stream", "100%|##| 63/63 [10:26<00:00, 2.00s/it]")),
+    ("time of a cell", "90", cell("%%time\nmodel.train()", "Wall time: 3 s")),
+    ("captured", "90", cell("%%capture out\nx = 1")),
+    ("looking around", "90", cell("!nvidia-smi\nx = !ls *.py\n%cd ..\n%who_ls")),
+    ("help", "90", cell("np.array?\nRNN.forward??")),
+    ("a heading in HTML", "90", cell("%%html\n<b>import torch</b>")),
+    ("lines like commands", "90", cell('x = (8\n % 3)\ny = """\n%run a\n!pip"""')),
+    ("setting by name", "90", cell("for g in ('dL_dWx',):\n    setattr(a, g, getattr(a, g))")),
+    ("methods of such names", "90", cell("m = model.compile()\ndf.eval('a + b')")),
+    ("parts of Matplotlib", "90", cell("from matplotlib import colors\nimport mpl_toolkits")),
+    ("Ids 1.0", "90", regex(BASIC, rb"\n(\d+),", rb"\n\1.0,")),
+    ("quoted cells", "90", regex(BASIC, rb"[^,\n]+", rb'"\g<0>"')),
+    ("rows in another order", "90", regex(BASIC, rb"\n(1,.*)\n(2,.*)\n", rb"\n\2\n\1\n")),
+    ("shapes as arrays", "90", put(GRADED, npy(saved() | {"RNN_initialization": SHAPES}))),
+    ("by NumPy 1", "90", both(figures(np.array, protocol=3), sub(GRADED, b"_core.", b"core."))),
+    ("no tanh", "62.75", wrong("no tanh")),
+    ("no 1 - h^2", "67", wrong("no 1 - h^2")),
     ("a report of two pages", "90 format?", put(REPORT, pdf("", 2))),
 ]  # fmt: skip
 UNTIDY = [
@@ -198,7 +265,7 @@ SVC = "from sklearn.svm import SVC"
 TEXT = "c = '" + "012" * 983 + "'"
 DISHONEST = [
     ("all blanks", "90 own-code?", blanks()),
-    ("the RNN blank", "90 own-code?", blanks("init", "forward", "backward", "update")),
+    ("the RNN blank", "90 own-code?", blanks("forward", "backward", "update")),
     ("training without output", "90 own-code?", no_output(10)),
     ("no figures printed", "90 own-code?", no_output(4, 5, 7)),
     ("others' figures printed", "90 own-code?", lambda w: (
@@ -210,6 +277,14 @@ DISHONEST = [
     ("in a try", "90 packages?", cell("try:\n    import torch\nexcept ImportError: pass")),
     ("in a layer", "90/0 packages!", put("Dense.py", b"import numba")),
     ("in a helper", "90/0 packages!", put("helper.py", b"import torch", "from helper import x")),
+    ("by %%timeit", "90/0 packages!", cell("%%timeit -n 1\nimport torch")),
+    ("in a branch", "90 packages?", cell("if len('a'):\n    from scipy import optimize")),
+    ("counts cleared", "90/0 packages!", both(cell("import torch"), save(execution_count=None))),
+    ("not run", "90 packages?", both(
+        cell("import torch"), edit(lambda i, c: c | {"execution_count": None}, 2))),
+    ("data/ of one's own", "90 packages?", put("data/net.py", b"import torch", "import data.net")),
+    ("half a notebook", "90 template? notebook? own-code?", lambda w: (
+        w.__dict__.update(cells=w.cells[1:3] + w.cells[8:9]), w.save())),
     ("numpy.py", "90 packages?", put("numpy.py", b"")),
     ("a compiled module", "90 packages?", put("fast.so", b"ELF")),
     ("no notebook", "90/0 notebook! own-code?", lambda w: w.files.pop(NOTEBOOK)),
@@ -306,6 +381,13 @@ def test_penalties_are_those_of_the_table():
         one.set(name, "broken")
         taken.append(80 - one.totals()["proposed"])
     assert taken == [{"zero": 80, "basic zero": 50}.get(p, p) for p, _ in card.RULES.values()]
+    one.set("format", "broken")
+    one.set("names", "broken")
+    assert one.totals()["proposed"] == 25  # with npy; 5 once, not each
+    assert "names          broken, -5" in card.as_text(one)
+    readme = (ROOT / "tools/grading/README.md").read_text("utf-8")
+    for name, (cost, _) in card.RULES.items():
+        assert f"| {name} | {f'-{cost}' if isinstance(cost, int) else cost} |" in readme
 
 
 def test_public_range_is_that_of_drawing_without_putting_back():

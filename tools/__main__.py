@@ -1,14 +1,15 @@
 """The one door to what people run: python -m tools COMMAND [ARGUMENTS]."""
 
+import os
 import sys
 from importlib import import_module
 
 COMMANDS = {  # name: (module, who it is for, what it does)
     "run": ("tools.run", "everybody", "run the notebook and save it with its output"),
     "data": ("tools.data", "everybody", "fetch the data, or take it from a folder or zip"),
-    "check": ("tools.check", "students", "say what is wrong with a layer or a model"),
-    "submit": ("tools.submit", "students", "gather the hand-in under its exact names"),
-    "report": ("tools.report", "students", "write the one-page report"),
+    "check": ("tools.check", "everybody", "say what is wrong with a layer or a model"),
+    "submit": ("tools.submit", "teachers", "gather this notebook's hand-in under its exact names"),
+    "report": ("tools.report", "maintainers", "write this notebook's one-page report"),
     "handout": ("tools.handout", "teachers", "make the folder that a student gets"),
     "score": ("tools.grading.score", "assistants", "the score card of hand-ins"),
     "experiments": ("tools.experiments", "maintainers", "measure anew, and fill in the texts"),
@@ -33,7 +34,12 @@ def main(arguments):
     if name not in COMMANDS:
         return f"tools: expected one of {', '.join(COMMANDS)}, got {name!r}; see --help"
     try:
-        return import_module(COMMANDS[name][0]).main(rest)
+        status = import_module(COMMANDS[name][0]).main(rest)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # whoever read has had enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (ValueError, OSError) as error:
         return f"{name}: {error}"
 

@@ -67,7 +67,7 @@ def run(path, quick=False):
 
 def tidied(notebook):
     """Return the notebook without a machine's metadata, its figures with a text that tells them."""
-    notebook.metadata["language_info"] = {"name": "python"}
+    notebook.metadata["language_info"] = {"name": "python", "file_extension": ".py"}
     for cell in notebook.cells:
         cell.metadata = {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}
         first = cell.source.partition("\n")[0]

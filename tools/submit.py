@@ -58,7 +58,7 @@ def gather(folder, root=ROOT, outputs=OUTPUTS):
 
 def main(argv):
     parser = argparse.ArgumentParser("python -m tools submit", description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, help="a new one, to write")
     parser.add_argument("--sine", default="SINE", help="name of the sine competition on Kaggle")
     parser.add_argument("--activity", default="ACTIVITY", help="name of the activity competition")
     args = parser.parse_args(argv)

@@ -1,1 +1,1 @@
-"""The assistant's desk: reads hand-ins, runs nothing of them, and scores them."""
+"""The assistant's desk: reads hand-ins, runs them in a sandbox alone, and scores them."""

@@ -10,12 +10,10 @@ import multiprocessing
 import os
 import re
 import sys
-import time
-from collections import Counter
 from concurrent.futures import as_completed
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import count
+from functools import partial
 from pathlib import Path
 from shutil import copyfile
 from urllib.parse import quote
@@ -26,12 +24,11 @@ from jinja2 import Environment
 from tools.files import write_text
 from tools.grading import plagiarism, rerun, submission
 from tools.grading.boards import Boards
-from tools.grading.card import RULES, Card, Truth, as_text, build, judge_own_code
-from tools.grading.submission import BASIC, NOTEBOOK, VERDICTS
+from tools.grading.card import RULES, Card, Truth, as_text, build
+from tools.grading.submission import BASIC
 
 SECONDS, MEMORY = 30, 4 * 2**30  # for reading one hand-in, beside what its rerun may take
 EACH = 50  # hand-ins after which a process is replaced by a new one
-PAUSE = 2  # seconds between two writings of marks.csv in the course of a batch
 BY_HAND = ["points by hand", "remark by hand"]
 
 
@@ -48,12 +45,13 @@ class Terms:
     run: bool = True
 
 
-def terms_of(args, store=None):
+def _terms(args):
     """Return the Terms of the command's arguments."""
-    boards = args.leaderboard, args.mape, args.roster, args.deadline, args.ranking
+    boards = args.leaderboard, args.mape, args.roster, args.deadline
     boards = Boards(*boards) if any(boards) else None
     cells = submission.code_cells(args.template.read_bytes()) if args.template else []
-    template, truth = [cell.source for cell in cells], Truth(args.data_dir)
+    template, store = [cell.source for cell in cells], args.batch and args.batch / ".desk"
+    truth = Truth(args.data_dir)
     return Terms(truth, boards, template, args.name, args.python, store, not args.no_run)
 
 
@@ -61,42 +59,32 @@ def grade(path, name, terms, whole):
     """Return the Card and the Work of one hand-in; `whole`: run all its cells."""
     listed = terms.boards.submitted if terms.boards else ()
     hand_in = submission.read(path, terms.pattern, name, listed)
-    card, content = build(hand_in, terms.truth, terms.boards, terms.template)
     result, reason = None, "--no-run"
-    if NOTEBOOK not in content:
-        reason = "there is no notebook to run"
-    elif terms.run:
-        try:
-            whole = whole or (terms.store and _kept(terms.store, hand_in, True).is_file())
-            result = _run(hand_in, terms, whole)
-        except ValueError as error:
-            reason = str(error)
-    judge_own_code(card, hand_in, content, terms.truth, result, whole, reason)
-    work = plagiarism.describe(hand_in, content.get(NOTEBOOK, []), content.get(BASIC))
-    return card, work
-
-
-def _kept(store, hand_in, whole):
-    """Return the path of what ran, by the hand-in's content alone."""
-    return store / f"{hand_in.digest()}-{'whole' if whole else 'quick'}.json"
+    try:
+        result = _run(hand_in, terms, whole) if terms.run else None
+    except ValueError as error:
+        reason = str(error)
+    card = build(hand_in, terms, result, reason)
+    answers = hand_in.contents[0].get(BASIC)
+    return card, plagiarism.describe(hand_in, hand_in.cells, answers)
 
 
 def _run(hand_in, terms, whole):
-    """Return what rerun.run returns, from the store if it is there."""
-    path = _kept(terms.store, hand_in, whole) if terms.store else None
-    if path and path.is_file():
+    """Return what rerun.run returns, from the store if it is there, by the content alone."""
+    names = [f"{hand_in.digest()}-{x}.json" for x in ("whole", "quick")[: 1 if whole else 2]]
+    paths = [terms.store / name for name in names] if terms.store else []
+    for path in filter(Path.is_file, paths):
         result = json.loads(path.read_text("utf-8"))
         return result | {"made": {k: base64.b64decode(x) for k, x in result["made"].items()}}
     result = rerun.run(hand_in, terms.truth.data_dir, whole, terms.python)
-    if path and (whole or result["ended"]):
-        path.parent.mkdir(exist_ok=True)
-        made = {name: base64.b64encode(raw).decode() for name, raw in result["made"].items()}
-        write_text(path, json.dumps(result | {"made": made}))
+    if paths and (whole or result["ended"]):
+        terms.store.mkdir(exist_ok=True)
+        text = json.dumps(result, default=lambda raw: base64.b64encode(raw).decode())
+        write_text(paths[-1], text)
     return result
 
 
 def _limit_memory():
-    """Set up a process of the pool."""
     with suppress(ImportError):  # Windows has no such limits
         import resource
 
@@ -104,46 +92,44 @@ def _limit_memory():
 
 
 @contextmanager
-def _executor(scheduler, width):
-    """Yield what schedules grade(path, name, terms, whole) within so many seconds."""
+def _executor(scheduler, width, seconds):
+    """Yield what schedules a call of grade, which may take so many seconds."""
     if scheduler:
         from distributed import Client  # here, because few need it
 
         with Client(scheduler) as client:
-            executor = client.get_executor()
-            yield lambda seconds, *arguments: executor.submit(grade, *arguments)
+            yield partial(client.get_executor().submit, grade)
         return
     from pebble import ProcessPool
 
     workers, spawn = min(os.cpu_count() or 1, width), multiprocessing.get_context("spawn")
     with ProcessPool(workers, EACH, _limit_memory, context=spawn) as pool:
-        yield lambda seconds, *arguments: pool.schedule(grade, args=arguments, timeout=seconds)
+        yield lambda *arguments: pool.schedule(grade, args=arguments, timeout=seconds)
 
 
 def graded(found, terms, whole=False, scheduler=None):
     """Yield (name, Card, Work or None) of each hand-in in {name: path}, as they come."""
     limits = rerun.WHOLE if whole else rerun.QUICK
     seconds = SECONDS + terms.run * (limits.seconds + 10)
-    with _executor(scheduler, len(found)) as submit:
-        futures = {submit(seconds, path, x, terms, whole): x for x, path in found.items()}
+    with _executor(scheduler, len(found), seconds) as submit:
+        futures = {submit(path, name, terms, whole): name for name, path in found.items()}
         for future in as_completed(list(futures)):
             name = futures.pop(future)
             try:
                 yield name, *future.result()
             except Exception as error:  # whatever goes wrong with a hand-in is said in its row
-                reason = str(error) or type(error).__name__
-                if isinstance(error, TimeoutError):
-                    reason = f"took longer than {seconds} seconds"
-                yield name, Card(name, error=reason), None
+                late = isinstance(error, TimeoutError)
+                reason = f"took longer than {seconds} seconds" if late else str(error)
+                yield name, Card(name, error=reason or type(error).__name__), None
 
 
 def single(args):
     """Return the Card of one hand-in, or raise a ValueError that says why there is none."""
-    terms = terms_of(args)
+    terms = _terms(args)
     ((name, card, work),) = graded({args.folder.name: args.folder}, terms, args.rerun)
     if card.error:
         raise ValueError(f"{args.folder}: could not be graded: {card.error}")
-    _rank({name: card}, {name: work}, args, terms)
+    _rank({name: card}, [work], args, terms)
     return card
 
 
@@ -156,7 +142,7 @@ def batch(args):
             f"{folder}: expected a folder or a zip a hand-in, or a flat export, found none; "
             "give their parent, and --name for other names"
         )
-    terms, cards, works, written = terms_of(args, folder / ".desk"), {}, {}, 0
+    terms, cards, works = _terms(args), {}, {}
     terms.store.mkdir(exist_ok=True)
     for path in folder.glob("marks*.csv"):  # as a person left it
         copyfile(path, terms.store / f"{path.stem}-{path.stat().st_mtime_ns}.csv")
@@ -166,19 +152,16 @@ def batch(args):
             cards[name], works[name] = card, work
             outcome = card.error or f"{card.totals()['proposed']:g} proposed"
             print(f"{number} of {len(found)}: {name!a}: {outcome}", file=sys.stderr, flush=True)
-            if time.monotonic() > written + PAUSE:
-                write_marks(folder, cards)
-                written = time.monotonic()
-    pairs = _rank(cards, works, args, terms)
+    pairs = _rank(cards, works.values(), args, terms)
     _look_at_all(cards, terms)
-    path = write_marks(folder, cards)
-    by_hand = entered(folder)
-    _write_page(folder / "marks.html", list(cards.values()), pairs, by_hand)
+    cards = dict(sorted(cards.items()))
+    path, by_hand = _write_marks(folder, cards)
+    _write_page(folder / "marks.html", cards.values(), pairs, by_hand)
     (folder / "feedback").mkdir(exist_ok=True)
-    for card in cards.values():
-        lines = [f"Lab 6: {card.student or card.name}", "", as_text(card, student=True)]
-        lines += [f"{k}: {text}" for k, text in by_hand.get(card.name, {}).items()]
-        file = folder / "feedback" / (re.sub(r"[^\w.-]", "_", card.name) + ".txt")
+    for name, card in cards.items():
+        lines = [f"Lab 6: {card.student or name}", "", as_text(card, student=True)]
+        lines += [f"{column}: {text}" for column, text in by_hand.get(name, {}).items()]
+        file = folder / "feedback" / (re.sub(r"[^\w.-]", "_", name) + ".txt")
         write_text(file, "\n".join(lines) + "\n")
     return f"{path}: {len(found)} hand-ins; for the eye {folder / 'marks.html'}"
 
@@ -187,10 +170,9 @@ def _rank(cards, works, args, terms):
     """Put plagiarism into the cards; return the pairs, the most alike first."""
     found = submission.find(args.against, args.name) if args.against else {}
     against = Terms(terms.truth, pattern=args.name, run=False)
-    earlier = [x for _, _, x in graded(found, against) if x] if found else []
+    earlier = [work for *_, work in graded(found, against) if work] if found else []
     earlier = [work._replace(name=f"{work.name} (earlier)") for work in earlier]
-    works = [work for work in works.values() if work]
-    findings, pairs = plagiarism.rank(works, earlier, terms.template)
+    findings, pairs = plagiarism.rank(list(filter(None, works)), earlier, terms.template)
     for name, finding in findings.items():
         cards[name].set("plagiarism", *finding)
     return pairs
@@ -212,69 +194,53 @@ def _look_at_all(cards, terms):
             cards[number] = Card(number, number, error="nothing handed in")
 
 
-def _marks(folder):
-    """Yield the paths of marks.csv, marks-2.csv, ..., and what a person entered there.
+def _entries(path):
+    """Return {hand-in: {column: text}} of what a person entered; None of a file not of ours."""
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        rows = table.set_index("hand-in")[BY_HAND].iterrows()
+        return {name: {x: text for x, text in row.items() if text} for name, row in rows}
+    except (ValueError, KeyError, OSError):
+        return None
 
-    That is {hand-in: {column: text}}; None of a file that is not ours, or not there.
+
+def _write_marks(folder, cards):
+    """Write {name: Card} to marks.csv, or to marks-2.csv, ..., where the first cannot be used.
+
+    Return its path, and {hand-in: {column: text}} of what a person entered in any of them.
     """
-    for number in count(1):
-        path = folder / f"marks{f'-{number}' if number > 1 else ''}.csv"
-        try:
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-            rows = table.to_dict("records")
-            yield path, {row["hand-in"]: {x: row[x] for x in BY_HAND if row[x]} for row in rows}
-        except (ValueError, KeyError, OSError):
-            yield path, None
-
-
-def entered(folder):
-    """Return {hand-in: {column: text}} of what a person entered in all files of marks."""
-    entries = {}
-    for path, rows in _marks(folder):
-        if not path.exists():
-            return entries
-        for name, row in (rows or {}).items():
-            entries[name] = entries.get(name, {}) | row
-
-
-def write_marks(folder, cards):
-    """Write {name: Card} to marks.csv, or to marks-2.csv, ..., where the first cannot be used."""
-    text = _as_csv(cards, entered(folder))
-    for path, rows in _marks(folder):
-        try:
-            if path.exists() and rows is None:
-                raise OSError(0, "no CSV of ours in UTF-8")
-            write_text(path, text)
-            return path
-        except OSError as error:  # it is open elsewhere
-            if not path.exists():
-                raise
-            print(f"{path}: stays as it is: {error.strerror}", file=sys.stderr)
-
-
-def _as_csv(cards, by_hand):
-    """Return cards as CSV text that a spreadsheet takes for UTF-8, a line a hand-in."""
-    rows = []
-    for name in sorted(cards):
-        card = cards[name]
-        row = {"hand-in": card.name, "student": card.student} | dict.fromkeys(BY_HAND, "")
-        row |= by_hand.get(_harmless(card.name), {})
-        remarks = [card.error]
-        if not card.error:
-            row |= {k: f"{v:g}" for k, v in card.totals().items() if k != "out_of"}
-            for line in card.lines:
-                row[line.part] = "open" if line.status == "open" else f"{line.points:g}"
-            row |= {rule.rule: rule.verdict for rule in card.rules.values()}
-            row |= {k: f"{v:.4g}" for k, v in card.figures.items()}
-            remarks = card.remarks + [line.missing for line in card.lines if line.status != "open"]
-            remarks += [f"{x.rule}: {x.evidence}" for x in card.with_verdict("suspect", "broken")]
-            unsure = [x for x in card.with_verdict("not checked") if x.evidence != RULES[x.rule][1]]
-            remarks += [f"{x.rule} not checked: {x.evidence}" for x in unsure]
-        row["remarks"] = " | ".join(filter(None, dict.fromkeys(remarks)))
-        rows.append({key: _harmless(cell) for key, cell in row.items()})
+    entered, ours = {}, {path: _entries(path) for path in folder.glob("marks*.csv")}
+    for path in sorted(filter(ours.get, ours), key=os.path.getmtime):
+        for name, entries in ours[path].items():
+            entered[name] = entered.get(name, {}) | entries
+    rows = [_row(card, entered) for card in cards.values()]
     columns = list(dict.fromkeys(key for row in rows for key in row if key != "remarks"))
     table = pd.DataFrame(rows, columns=[*columns, "remarks"]).fillna("")
-    return "\ufeff" + table.to_csv(index=False, lineterminator="\n")
+    text = "\ufeff" + table.to_csv(index=False, lineterminator="\n")  # so spreadsheets see UTF-8
+    for path in (folder / f"marks{end}.csv" for end in ("", *(f"-{i}" for i in range(2, 100)))):
+        with suppress(PermissionError):  # it is open elsewhere
+            if not path.exists() or ours.get(path) is not None:
+                write_text(path, text)
+                return path, entered
+    raise OSError(f"{folder}: expected a marks.csv that can be written, found none; close one")
+
+
+def _row(card, entered):
+    """Return {column: text} of a Card, which is a line of marks.csv."""
+    row = {"hand-in": card.name, "student": card.student} | dict.fromkeys(BY_HAND, "")
+    row |= entered.get(_harmless(card.name), {})
+    remarks = [card.error]
+    if not card.error:
+        row |= {key: f"{x:g}" for key, x in card.totals().items() if key != "out_of"}
+        points = [(x.part, "open" if x.status == "open" else f"{x.points:g}") for x in card.lines]
+        row |= dict(points) | {rule.rule: rule.verdict for rule in card.rules.values()}
+        row |= {key: f"{x:.4g}" for key, x in card.figures.items()}
+        remarks = card.remarks + [line.missing for line in card.lines if line.status != "open"]
+        for rule in card.with_verdict("suspect", "broken", "not checked"):
+            if rule.evidence != RULES[rule.rule][1]:  # what it needs is in the README
+                remarks.append(f"{rule.rule} {rule.verdict}: {rule.evidence}")
+    row["remarks"] = " | ".join(filter(None, dict.fromkeys(remarks)))
+    return {key: _harmless(cell) for key, cell in row.items()}
 
 
 def _harmless(cell):
@@ -285,22 +251,11 @@ def _harmless(cell):
 
 def _write_page(path, cards, pairs, by_hand):
     """Write marks.html, which needs nothing else and can be printed."""
-    ready = [card for card in cards if not card.error]
 
-    def gravity(card):  # what could not be graded, then what is broken, then suspect, by name
-        worst = max(VERDICTS.index(rule.verdict) for rule in card.rules.values())
-        return -(len(VERDICTS) if card.error else worst), card.name
+    def link(target):
+        return quote(os.fsencode(os.path.relpath(target, path.parent)))
 
     template = Path(__file__).with_name("marks.html.jinja").read_text("utf-8")
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template)
-    text = page.render(
-        cards=sorted(cards, key=gravity),
-        pairs=pairs,
-        by_hand=by_hand,
-        rules=RULES,
-        points=sorted(card.totals()["proposed"] for card in ready),
-        waiting=Counter(x.part for c in ready for x in c.lines if x.status == "open"),
-        having=Counter(v for c in ready for v in {r.verdict for r in c.rules.values()}),
-        link=lambda target: quote(os.fsencode(os.path.relpath(target, path.parent))),
-    )
+    text = page.render(cards=cards, pairs=pairs, by_hand=by_hand, link=link, as_text=as_text)
     write_text(path, text.encode("utf-8", "replace").decode())

@@ -1,12 +1,10 @@
 """What Kaggle's boards, the class list and the deadline say of a hand-in.
 
-A board is Kaggle's leaderboard as CSV; a student's team has their number for a name. The class
-list is a CSV with a column "student", of numbers, and perhaps one "submitted", of times. What
-cannot be read for certain is said, never guessed.
+A student's team has their number for a name. What cannot be read for certain is said, never
+guessed.
 """
 
 import re
-from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
@@ -14,8 +12,6 @@ import pandas as pd
 
 from tools.grading.submission import Finding, quoted
 
-RANKING = re.compile(r"(\d+\.?\d*):(\d+)(%?)(?:,|$)")
-RANKING_HELP = "points by place, POINTS:PLACES,... such as 5:10%%,3:25%%,1:20; the first that fits"
 EXACT, INSIDE, CLOSE = "is", "holds, but is not,", "is close to"  # how a team's name fits a number
 MISTYPED = 0.85  # alike are two numbers with a digit wrong, missing or too many, or two swapped
 MAPE = {"percent": 1, "fraction": 100}
@@ -24,59 +20,41 @@ NUMBER = re.compile(r"\d{5,}")  # what may be a student's
 
 
 class Boards:
-    """The boards, the class list, the deadline and the points for places, as far as given.
+    """The boards, the class list and the deadline, as far as given on the command line.
 
-    They are as on the command line: paths of CSVs, one of MAPE, a path, ISO 8601 with its offset,
-    RANKING_HELP. A ValueError says which is not that.
+    `leaderboards` are paths of Kaggle's CSVs, `mape` is one of MAPE, `roster` a CSV with a column
+    "student" and perhaps "submitted", `deadline` ISO 8601 with its offset; else ValueError.
     """
 
-    def __init__(self, leaderboards=(), mape=None, roster=None, deadline=None, ranking=None):
+    def __init__(self, leaderboards=(), mape=None, roster=None, deadline=None):
         if len(leaderboards) > 2:
             raise _wrong("--leaderboard", "two at most", len(leaderboards))
         if leaderboards and mape not in MAPE:
             raise _wrong("--mape", "percent or fraction, as the board gives it", mape)
-        scales = ("basic", MAPE.get(mape)), ("advanced", 1)
+        scales = {"basic": MAPE.get(mape), "advanced": 1}
         boards = zip(scales, leaderboards, strict=False)
-        self.boards = {name: _board(path, scale) for (name, scale), path in boards}
+        self.boards = {name: _board(path, scales[name]) for name, path in boards}
         for team, (row, *_) in self.boards.get("advanced", {}).items():
             if not 0 <= row["Score"] <= 1:
                 raise _wrong(f"{leaderboards[1]}: {team}", "an accuracy from 0 to 1", row["Score"])
         students = _table(roster, "student").to_dict("records") if roster else []
         self.submitted = {row["student"].strip(): row.get("submitted", "") for row in students}
-        self.deadline, self.ranking = _time(deadline or ""), RANKING.findall(ranking or "")
+        self.deadline = _time(deadline or "")
         if deadline and not (self.deadline and self.deadline.tzinfo):
             raise _wrong("--deadline", "a time with its offset", deadline)
         if self.deadline and not self.deadline.second:
             self.deadline += timedelta(minutes=1, microseconds=-1)  # its minute is in time
-        if RANKING.sub("", ranking or ""):
-            raise _wrong("--ranking", "POINTS:PLACES,...", ranking)
 
     def points(self, number):
-        """Return what the boards say of a student: "basic", "advanced", perhaps "ranking".
-
-        They are a MAPE in %, an accuracy, and points. A team whose name is only close to the
-        number, and teams of one name, are not taken for the student's.
-        """
-        teams = self._teams(number).items()
-        sure = {x: rows[0] for x, (fit, rows) in teams if fit != CLOSE and len(rows) == 1}
-        points = {name: row["Score"] for name, row in sure.items()}
-        if self.ranking and "advanced" in points:
-            # Those without a number are baselines, and take no student's place.
-            board = [rows for team, rows in self.boards["advanced"].items() if NUMBER.search(team)]
-            better = [max(x["Score"] for x in rows) > points["advanced"] for rows in board]
-            points["ranking"] = 0.0
-            for earned, places, share in reversed(self.ranking):
-                if sum(better) < int(places) * (len(board) / 100 if share else 1):
-                    points["ranking"] = float(earned)
-        return points
+        """Return {"basic": MAPE in %, "advanced": accuracy} of a student's teams on the boards."""
+        return {name: row["Score"] for name, row in self._sure(number).items()}
 
     def rules(self, number, own):
         """Return {rule: Finding} of "late", "kaggle record" and "team name".
 
         `own` is {"basic": MAPE in %, "advanced": accuracy} of the CSVs handed in, where known.
         """
-        found = self._teams(number)
-        rules = {"late": self._late(number, found)}
+        found, rules = self._teams(number), {"late": self._late(number)}
         if not self.boards:
             return rules
         if not number or (self.submitted and number not in self.submitted):
@@ -114,33 +92,37 @@ class Boards:
                 found[name] = fit, board[team]
         return found
 
-    def _late(self, number, found):
+    def _sure(self, number):
+        """Return {board: row} of teams that are the student's: no name close by, none doubled."""
+        teams = self._teams(number).items()
+        return {name: rows[0] for name, (fit, rows) in teams if fit != CLOSE and len(rows) == 1}
+
+    def _late(self, number):
         """Return the rule "late". Kaggle shows the last submission alone: one before may count."""
         if not self.deadline:
             return Finding("not checked", [])
-        texts = {"handed in": (self.submitted.get(number, ""), self.deadline.tzinfo)}
-        for name, (fit, rows) in found.items():
-            if fit != CLOSE and len(rows) == 1:
-                texts[f"last on the board {name}"] = rows[0].get("LastSubmissionDate", ""), UTC
+        handed_in = self.submitted.get(number, "")
+        texts = {"handed in": (handed_in, self.deadline.tzinfo)}
+        for name, row in self._sure(number).items():
+            texts[f"last on the board {name}"] = row.get("LastSubmissionDate", ""), UTC
         times = {what: _time(*text) for what, text in texts.items() if text[0]}
         sentences = [
-            f"{x} {when}" if when else f"{x} {quoted(texts[x][0])}, which is no ISO time"
+            f"{x} {when or f'{quoted(texts[x][0])}, which is no ISO time'}"
             for x, when in times.items()
         ]
         late = [what for what, when in times.items() if when and when > self.deadline]
-        sure = "handed in" in late and _time(texts["handed in"][0]).tzinfo  # or it may be another's
-        verdict = "broken" if sure else "suspect" if late else "ok"
-        if not late and not (times and all(times.values())):
-            verdict = "not checked"
+        if "handed in" in late and _time(handed_in).tzinfo:  # without, it may be another's zone
+            verdict = "broken"
+        elif late:
+            verdict = "suspect"
+        else:
+            verdict = "ok" if times and all(times.values()) else "not checked"
         return Finding(verdict, sentences or ["no time of handing in is known"])
 
 
 def public_range(accuracy, rows=WINDOWS):
-    """Return what the accuracy on PUBLIC of the rows, drawn at random, is between in 95 of 100.
-
-    It is hypergeometric, and with some thousand rows normal: its variance is that of as many draws
-    with putting back, times the part of the rows that is left out.
-    """
+    """Return what the accuracy on PUBLIC of the rows, drawn at random, is between in 95 of 100."""
+    # As by draws with putting back, but for the factor of what is left out.
     reach = 1.96 * (accuracy * (1 - accuracy) / (PUBLIC * rows) * (1 - PUBLIC)) ** 0.5
     return accuracy - reach, accuracy + reach
 
@@ -162,11 +144,11 @@ def _table(path, *needed):
 
 def _board(path, scale):
     """Return {team name: [row, ...]} of the rows with a score, which is multiplied by `scale`."""
-    table, teams = _table(path, "TeamName", "Score"), defaultdict(list)
+    table = _table(path, "TeamName", "Score")
+    table["TeamName"] = table["TeamName"].str.strip()
     table["Score"] = pd.to_numeric(table["Score"], errors="coerce") * scale
-    for row in table.dropna(subset="Score").to_dict("records"):
-        teams[row["TeamName"].strip()].append(row)
-    return dict(teams)
+    teams = table.dropna(subset="Score").groupby("TeamName")
+    return {team: rows.to_dict("records") for team, rows in teams}
 
 
 def _time(text, zone=None):

@@ -1,10 +1,10 @@
 """The score card: the course's rubric line by line, its rules one by one, and what to give.
 
-Graded figures are computed anew by the plain solution of tools/check, and the sine answers are
-compared with the exact continuation.
+Figures are computed anew by the plain solution of tools/check, sine answers by the exact curve.
 """
 
-from dataclasses import asdict, dataclass, field
+from collections import namedtuple
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,8 @@ import pandas as pd
 
 from tools.check import check as solution
 from tools.continuation import exact_continuation, mape
-from tools.grading import boards, notebook, rerun, submission, template
-from tools.grading.submission import ADVANCED, BASIC, GRADED, NOTEBOOK, REPORT, VERDICTS, Finding
+from tools.grading import boards, notebook, rerun, submission
+from tools.grading.submission import ADVANCED, BASIC, GRADED, NOTEBOOK, REPORT, VERDICTS
 
 CHECKS = {  # part: check, points in equal shares for the entries that are computed
     "RNN initialize_parameters": ("RNN_initialization", 3, "Wx_shape,Wh_shape,bh_shape"),
@@ -21,13 +21,14 @@ CHECKS = {  # part: check, points in equal shares for the entries that are compu
     "RNN backward": ("RNN_backward", 15, "dL_dX,dL_dWx,dL_dWh,dL_dbh"),
     "Model class": ("Model_class", 10, "AL,dA_prev,Wx of RNN,Wh of RNN,bh of RNN"),
 }
+Task = namedtuple("Task", "file part figure written bounds truth")  # bounds with their points
 ACTIVITY = ((0.75, 30), (0.70, 20), (0.65, 10))
 LABELS = "y_test.npy (python -m tools data --labels)"
-TASKS = {  # file, part, figure and how it is written, bounds with points, the truth
-    "basic": (BASIC, "Sine data", "MAPE", "{:.3g} %", ((14, 20), (17, 10)), "X_test.csv"),
-    "advanced": (ADVANCED, "Activity, accuracy", "accuracy", "{:.4f}", ACTIVITY, LABELS),
+TASKS = {
+    "basic": Task(BASIC, "Sine data", "MAPE", "{:.3g} %", ((14, 20), (17, 10)), "X_test.csv"),
+    "advanced": Task(ADVANCED, "Activity, accuracy", "accuracy", "{:.4f}", ACTIVITY, LABELS),
 }
-RULES = {  # what the course takes where it is broken, points or zero of what; needed to check it
+RULES = {  # name: (what it costs if broken, points of which the most counts once; what it needs)
     "plagiarism": ("zero", "needs the others: --batch FOLDER, --against FOLDER"),
     "late": ("zero", "needs --deadline WHEN, and times: --leaderboard CSV, --roster CSV"),
     "template": ("zero", "needs --template FILE"),
@@ -44,26 +45,11 @@ ABSENT = "no CSV here; it may be at Kaggle alone, whose board decides: --leaderb
 SHOWN = 8  # findings in one piece of evidence
 
 
-@dataclass
-class Line:
-    """One line of the score card. status: "measured", "estimate", or "open" (not decidable)."""
-
-    part: str
-    points: float
-    out_of: float
-    evidence: str = ""
-    missing: str = ""
-    status: str = "measured"
-
-
-@dataclass
-class Rule:
-    """A rule of the course, and what became of it; the verdict is one of VERDICTS."""
-
-    rule: str
-    verdict: str
-    penalty: float | str
-    evidence: str
+# Line: status "measured", or "open" (not decidable here). Rule: the verdict is one of VERDICTS.
+Line = namedtuple(
+    "Line", "part points out_of evidence missing status", defaults=("", "", "measured")
+)
+Rule = namedtuple("Rule", "rule verdict penalty evidence")
 
 
 @dataclass
@@ -96,10 +82,10 @@ class Card:
 
     def totals(self):
         """Return "points", "out_of", "open", and "proposed": less what the broken rules take."""
-        penalties = [rule.penalty for rule in self.with_verdict("broken")]
+        penalties = {rule.penalty for rule in self.with_verdict("broken")}
         basic = len(CHECKS) + 1  # lines of the basic part
         counted = self.lines[basic:] if "basic zero" in penalties else self.lines
-        fixed = max([x for x in penalties if not isinstance(x, str)], default=0)  # once, not each
+        fixed = max(penalties - {"zero", "basic zero"}, default=0)  # once, not each
         proposed = 0 if "zero" in penalties else sum(x.points for x in counted) - fixed
         return {
             "points": round(sum(x.points for x in self.lines), 2),
@@ -110,9 +96,8 @@ class Card:
 
     def as_dict(self):
         """Return the card for JSON."""
-        lists = {"lines": self.lines, "rules": self.rules.values()}
-        lists = {key: [asdict(x) for x in values] for key, values in lists.items()}
-        return self.totals() | lists | {"remarks": self.remarks}
+        lines, rules = [x._asdict() for x in self.lines], [x._asdict() for x in self.rules.values()]
+        return self.totals() | {"lines": lines, "rules": rules, "remarks": self.remarks}
 
 
 class Truth:
@@ -138,79 +123,62 @@ class Truth:
         return mape(answers, exact) if key == "basic" else float(np.mean(answers == exact))
 
 
-def build(hand_in, truth, board=None, template_cells=()):
-    """Return the Card of a HandIn, as far as its files decide, and {file: what it holds}.
-
-    `board` is a boards.Boards or None; `template_cells` are sources of the template's cells.
-    """
-    card = Card(hand_in.name, hand_in.student, paths=hand_in.paths)
-    content, faults = {}, {}
-    for name, reader in submission.READERS.items():
-        try:
-            content[name] = reader(hand_in.files.get(name))
-        except submission.FormatError as error:
-            faults[name] = str(error)
+def build(hand_in, terms, result, reason=""):
+    """Return the Card of a HandIn by batch.Terms, given what rerun.run returns, or None and why."""
+    card, truth, board = Card(hand_in.name, hand_in.student), terms.truth, terms.boards
+    content, faults = hand_in.contents
+    card.paths, card.report = hand_in.paths, content.get(REPORT, "")
     own = {  # what the CSVs earn on the test data
-        key: truth.figure(key, content[file])
-        for key, (file, *_) in TASKS.items()
-        if file in content and key in truth.answers
+        key: truth.figure(key, content[task.file])
+        for key, task in TASKS.items()
+        if task.file in content and key in truth.answers
     }
     on_board = board.points(hand_in.student) if board else {}
-    for part, row in CHECKS.items():
-        card.lines.append(_check_line(part, *row, content.get(GRADED), faults, truth))
-    for key in TASKS:
-        card.lines.append(_answers_line(key, hand_in, faults, own, on_board))
-        if key in own or key in on_board:
-            card.figures[TASKS[key][2]] = on_board.get(key, own.get(key))
-    for part, key, evidence, fault in (
-        ("Activity, ranking", "ranking", "by Kaggle's board", ""),
-        ("Report", "report", "one page; its text is for you", faults.get(REPORT, "")),
-    ):
-        status = "measured" if key in on_board or fault else "open"
-        evidence = "" if fault else evidence
-        card.lines.append(Line(part, on_board.get(key, 0), 5, evidence, fault, status))
-    card.report = content.get(REPORT, "")
-    _judge_files(card, hand_in, content, faults)
-    if template_cells and NOTEBOOK in content:
-        sources = [cell.source for cell in content[NOTEBOOK]]
-        card.set("template", *template.compare(sources, template_cells))
+    card.figures = {TASKS[key].figure: figure for key, figure in (own | on_board).items()}
+    card.lines = [_check_line(part, *row, hand_in, truth) for part, row in CHECKS.items()]
+    card.lines += [_answers_line(key, hand_in, own, on_board) for key in TASKS]
+    card.lines.append(Line("Activity, ranking", 0, 5, status="open"))
+    report = Line("Report", 0, 5, "one page; its text is for you", status="open")
+    card.lines.append(Line("Report", 0, 5, missing=faults[REPORT]) if REPORT in faults else report)
+    _judge_files(card, hand_in)
+    if hand_in.cells and terms.template:
+        card.set("template", *notebook.compare(hand_in.cells, terms.template))
     for name, finding in (board.rules(hand_in.student, own) if board else {}).items():
         card.set(name, *finding)
     if board and board.submitted and hand_in.student not in board.submitted:
         card.remarks.append(f"{hand_in.student or 'no number'} is not on the class list")
-    return card, content
+    _judge_own_code(card, hand_in, truth, result, reason)
+    return card
 
 
-def _judge_files(card, hand_in, content, faults):
+def _judge_files(card, hand_in):
     """Set the rules on packages, format, notebook, names and npy."""
-    there = {name: text for name, text in faults.items() if name in (*hand_in.files, REPORT)}
-    doubts = [there[name] for name in submission.FILES[2:] if name in there] + hand_in.doubts
+    content, faults = hand_in.contents
+    there = {REPORT, *hand_in.files} & faults.keys()
+    doubts = [faults[x] for x in submission.FILES[2:] if x in there] + hand_in.doubts
     packed = "broken" if hand_in.packing else "suspect" if doubts else "ok"
     card.set("format", packed, hand_in.packing + doubts)
-    for name, file in (("notebook", NOTEBOOK), ("npy", GRADED)):
+    for rule, file in (("notebook", NOTEBOOK), ("npy", GRADED)):
         if file in faults:
-            card.set(name, "suspect" if file in there else "broken", [faults[file]])
+            card.set(rule, "suspect" if file in there else "broken", [faults[file]])
     if NOTEBOOK in content:
-        card.set("notebook", *notebook.check_is_lab(content[NOTEBOOK]))
-        card.set("packages", *notebook.check_packages(hand_in, content[NOTEBOOK]))
+        card.set("notebook", *notebook.check_is_lab(hand_in.cells))
+        card.set("packages", *notebook.check_packages(hand_in))
+    if GRADED in content:
+        entries = [x for figures in content[GRADED].values() for x in figures.items()]
+        arrays = [rerun.floats(value) for key, value in entries if key[-6:] != "_shape"]
+        zero = not any(A is not None and np.any(A) for A in arrays)
+        card.set("npy", "suspect" if zero else "ok", ["all figures in it are zero"] * zero)
     advice = [f"{text}; if the site puts that before, give --name" for text in hand_in.prefixed]
     verdict = "broken" if hand_in.notes else "suspect" if advice else "ok"
     card.set("names", verdict, hand_in.notes + advice)
-    if GRADED in content:
-        entries = [x for figures in content[GRADED].values() for x in figures.items()]
-        arrays = [_plain(*entry) for entry in entries if entry[0][-6:] != "_shape"]
-        zero = not any(A is not None and np.any(A) for A in arrays)
-        card.set("npy", "suspect" if zero else "ok", ["all figures in it are zero"] * zero)
 
 
-def judge_own_code(card, hand_in, content, truth, result, whole=False, reason=""):
-    """Set the rule on own code, by what is seen from outside and by the `result` of rerun.run.
-
-    That may be None, with the `reason` why there is none.
-    """
-    cells = content.get(NOTEBOOK, [])
-    doubts = notebook.doubts_about(hand_in, cells) if cells else ["there is no notebook"]
-    came = notebook.printed_checks([submission.printed(cell) for cell in cells], truth.printed)
+def _judge_own_code(card, hand_in, truth, result, reason):
+    """Set the rule on own code, by what is seen from outside and by what ran."""
+    content, cells = hand_in.contents[0], hand_in.cells
+    doubts = notebook.doubts_about(hand_in) if cells else ["there is no notebook"]
+    came = notebook.printed_checks(map(submission.printed, cells), truth.printed)
     graded = zip(CHECKS.values(), card.lines, strict=False)
     right = [row[0] for row, line in graded if line.points == line.out_of]
     if unlike := [check for check in truth.printed if check in right and check not in came]:
@@ -221,110 +189,97 @@ def judge_own_code(card, hand_in, content, truth, result, whole=False, reason=""
         rounded = [truth.answers["basic"].round(n) for n in range(4, 17)]
         if any(np.allclose(content[BASIC], exact, rtol=1e-9, atol=1e-9) for exact in rounded):
             doubts.append("the sine answers are the exact continuation to the last digit")
-    verdict, sentences = "not checked", [reason]
+    verdicts, sentences = ["suspect" if doubts else "not checked"], [reason]
     if result:
-        verdict, sentences = rerun.judge(hand_in, content, result, whole)
-        made = notebook.printed_checks(result["printed"], truth.printed)
-        if result["ended"] and (unlike := [check for check in came if check not in made]):
-            doubts.append(f"printed for seed 1, and not made again: {', '.join(unlike)}")
-        blank, total = template.count_blanks([cell.source for cell in cells])
+        verdict, sentences = rerun.judge(hand_in, result)
+        blank, total = notebook.count_blanks(cells)
         if blank == total > 0 and verdict == "suspect":
             verdict = "broken"  # nothing is written, and nothing is made
-    for key in TASKS if result and whole and result["ended"] else ():
-        more = _judge_answers(card, key, content, truth, result)
-        sentences += more.sentences
-        verdict = max(verdict, more.verdict, key=VERDICTS.index)
-    verdict = max(verdict, "suspect", key=VERDICTS.index) if doubts else verdict
-    card.set("own code", verdict, doubts + sentences)
+        verdicts.append(verdict)
+        made = notebook.printed_checks(result["printed"], truth.printed)
+        if result["ended"] and (unlike := [check for check in came if check not in made]):
+            verdicts.append("suspect")
+            doubts.append(f"printed for seed 1, and not made again: {', '.join(unlike)}")
+        for key in TASKS if result["whole"] and result["ended"] else ():
+            verdict, sentence = _judge_answers(card, key, result["made"], truth)
+            verdicts.append(verdict)
+            sentences.append(sentence)
+    card.set("own code", max(verdicts, key=VERDICTS.index), doubts + sentences)
 
 
-def _judge_answers(card, key, content, truth, result):
-    """Return the Finding on the answers that a whole rerun made; put its figure on the card."""
-    file, _, name, how, _, lacking = TASKS[key]
+def _judge_answers(card, key, made, truth):
+    """Return a verdict on the answers that a whole rerun made, and a sentence."""
+    task = TASKS[key]
     try:
-        answers = submission.READERS[file](result["made"].get(file))
+        answers = submission.READERS[task.file](made.get(task.file))
     except submission.FormatError as error:
-        return Finding("suspect", [str(error) if file in result["made"] else f"it made no {file}"])
+        return "suspect", str(error) if task.file in made else f"it made no {task.file}"
     if key not in truth.answers:
-        return Finding("ok", [f"it made {file}; the {name} is not checked without {lacking}"])
-    made = card.figures[f"{name}, made"] = truth.figure(key, answers)
-    sentence = f"{name} {how.format(made)} by the whole rerun"
-    if name not in card.figures:
-        return Finding("ok", [sentence])
-    came = card.figures[name]
-    near = abs(came - made) <= (rerun.NEAR * max(came, made) if key == "basic" else rerun.ALIKE)
-    return Finding("ok" if near else "suspect", [f"{sentence}, {how.format(came)} came"])
+        return "ok", f"it made {task.file}; the {task.figure} is not checked without {task.truth}"
+    figure = card.figures[f"{task.figure}, made"] = truth.figure(key, answers)
+    sentence = f"{task.figure} {task.written.format(figure)} by the whole rerun"
+    came = card.figures.get(task.figure)
+    if came is None:
+        return "ok", sentence
+    near = rerun.NEAR * max(came, figure) if key == "basic" else rerun.ALIKE
+    verdict = "ok" if abs(came - figure) <= near else "suspect"
+    return verdict, f"{sentence}, {task.written.format(came)} came"
 
 
-def _check_line(part, check, out_of, computed, graded, faults, truth):
-    """Compare one check's entries; each right one that is computed earns its share of the points.
-
-    Shapes, and inputs that are given, are compared too, but are no evidence of one's own work.
-    """
-    if graded is None:
+def _check_line(part, check, out_of, computed, hand_in, truth):
+    """Compare one check's entries; each right one that is computed earns an equal share."""
+    content, faults = hand_in.contents
+    if GRADED in faults:
         return Line(part, 0, out_of, missing=faults[GRADED])
-    figures, computed = graded.get(check, {}), computed.split(",")
-    expected = {key: _plain(key, value) for key, value in truth.graded[check].items()}
-    wrong = {k: _fault(_plain(k, figures[k]), expected[k]) for k in expected if k in figures}
-    absent = [key for key in expected if key not in figures]
-    sentences = [f"{check} has no {', '.join(absent)}"] if absent else []
-    sentences += [f"{key} {fault}" for key, fault in wrong.items() if fault]
-    names = solution.name_mistakes(check, figures, 42) if sentences and not absent else []
-    sentences += [f"these are the figures of: {' or: '.join(names)}"] if names else []
-    right = sum(wrong.get(key) == "" for key in computed)
+    figures, computed = content[GRADED].get(check, {}), computed.split(",")
+    found = {key: _fault(key, figures.get(key), A) for key, A in truth.graded[check].items()}
+    sentences = [f"{key} {fault}" for key, fault in found.items() if fault]
+    if sentences and figures.keys() >= found.keys():
+        names = solution.name_mistakes(check, figures, 42)
+        sentences += [f"these are the figures of: {' or: '.join(names)}"] if names else []
+    right = sum(found[key] == "" for key in computed)
     evidence = f"{right} of {len(computed)} entries equal the recomputed ones"
     return Line(part, out_of * right / len(computed), out_of, evidence, "; ".join(sentences))
 
 
-def _plain(key, value):
-    """Return an entry as a tuple or an array, for both of which lists will do; else None."""
-    try:
-        array = np.asarray(value, float)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return tuple(array.ravel()) if key.endswith("_shape") else array
-
-
-def _fault(value, expected):
+def _fault(key, value, expected):
     """Return what is wrong with an entry, an array or a shape; "" if nothing is."""
-    if isinstance(expected, tuple):
-        return "" if value == expected else f"is not {tuple(map(int, expected))}"
-    if value is None or value.shape != expected.shape:
+    array = rerun.floats(value)
+    if value is None:
+        return "is not there"
+    if key.endswith("_shape"):
+        right = array is not None and np.array_equal(array.ravel(), expected)
+        return "" if right else f"is not {tuple(map(int, expected))}"
+    if array is None or array.shape != expected.shape:
         return f"is no array of shape {expected.shape}"
     with np.errstate(all="ignore"):
-        off = f"is off by {np.abs(value - expected).max():.1e}"
-    return "" if rerun.is_close(value, expected) else off
+        off = f"is off by {np.abs(array - expected).max():.1e}"
+    return "" if rerun.is_close(array, expected) else off
 
 
-def _answers_line(key, hand_in, faults, own, on_board):
+def _answers_line(key, hand_in, own, on_board):
     """Return the line of a CSV: by Kaggle's board, or by the test data."""
-    file, part, name, how, bounds, lacking = TASKS[key]
-    best, status = bounds[0][1], "measured"
+    task, faults = TASKS[key], hand_in.contents[1]
+    best = task.bounds[0][1]
     if key in on_board:
         figure, data = on_board[key], "Kaggle's board"
-    elif file not in hand_in.files:
-        return Line(part, 0, best, missing=ABSENT, status="open")
-    elif file in faults:
-        return Line(part, 0, best, missing=faults[file])
-    elif key in own:
-        figure, data = own[key], "the test data"
+    elif task.file not in hand_in.files:
+        return Line(task.part, 0, best, missing=ABSENT, status="open")
+    elif task.file in faults:
+        return Line(task.part, 0, best, missing=faults[task.file])
+    elif key not in own:
+        evidence = f"format right; not checked without {task.truth}"
+        return Line(task.part, 0, best, evidence, status="open")
     else:
-        evidence = f"format right; not checked without {lacking}"
-        return Line(part, 0, best, evidence, status="open")
-    points = points_for(key, figure)
-    if key == "advanced" and key not in on_board:
-        low, high = boards.public_range(figure)
-        if points_for(key, low) < points_for(key, high):
-            status = "estimate"
+        figure, data = own[key], "the test data"
+        if key == "advanced":
+            low, high = boards.public_range(figure)
             data += f"; Kaggle decides by 60 % of the rows: {low:.4f} to {high:.4f} (95 %)"
-    missing = "" if points == best else f"full points need {how.format(bounds[0][0])}"
-    return Line(part, points, best, f"{name} {how.format(figure)} on {data}", missing, status)
-
-
-def points_for(key, figure):
-    """Return the points for a MAPE in percent, "basic", or for an accuracy, "advanced"."""
-    sign = 1 if key == "basic" else -1
-    return next((p for bound, p in TASKS[key][4] if sign * figure <= sign * bound), 0)
+    sign = 1 if key == "basic" else -1  # a MAPE is to be small, an accuracy large
+    points = next((p for bound, p in task.bounds if sign * figure <= sign * bound), 0)
+    missing = "" if points == best else f"full points need {task.written.format(task.bounds[0][0])}"
+    evidence = f"{task.figure} {task.written.format(figure)} on {data}"
+    return Line(task.part, points, best, evidence, missing)
 
 
 def is_complete(card):
@@ -340,17 +295,19 @@ def as_text(card, student=False):
         return f"could not be graded: {card.error}"
     shown, totals = [], card.totals()
     for line in card.lines:
-        mark = {"measured": " ", "estimate": "~", "open": "?"}[line.status]
-        points = f"{line.points:g} / {line.out_of:g}"
-        shown.append(f"{mark} {line.part:<26}{points:>9}   {line.evidence}".rstrip())
+        points = "open" if line.status == "open" else f"{line.points:g} / {line.out_of:g}"
+        shown.append(f"  {line.part:<26}{points:>9}   {line.evidence}".rstrip())
         shown += [f"{'':<40}{line.missing}"] if line.missing else []
-    shown.append(f"  {'Total':<26}{totals['points']:>4g} / {totals['out_of']:g}")
-    shown.append("~ an estimate   ? open\n")
+    shown.append(f"  {'Total':<26}{totals['points']:>4g} / {totals['out_of']:g}\n")
     for rule in card.with_verdict("broken") if student else card.rules.values():
-        shown.append(f"  {rule.rule:<15}{rule.verdict:<13}{rule.evidence}".rstrip())
+        cost = f"-{rule.penalty}" if isinstance(rule.penalty, int) else rule.penalty
+        verdict = f"broken, {cost}" if rule.verdict == "broken" else rule.verdict
+        shown.append(f"  {rule.rule:<15}{verdict:<20}{rule.evidence}".rstrip())
     shown.append(f"\nProposed: {totals['proposed']:g} points; {totals['open']:g} more are open")
-    for verdict, heading in (("broken", "Broken"), ("suspect", "Look at")):
-        found = ", ".join(rule.rule for rule in card.with_verdict(verdict))
-        shown += [f"{heading}: {found}"] * bool(found and not student)
-    text = "\n".join(shown + card.remarks * (not student))
+    if not student:
+        for verdict, heading in (("broken", "Broken"), ("suspect", "Look at")):
+            found = ", ".join(rule.rule for rule in card.with_verdict(verdict))
+            shown += [f"{heading}: {found}"] if found else []
+        shown += card.remarks
+    text = "\n".join(shown)
     return "".join(x if x.isprintable() or x == "\n" else "?" for x in text)

@@ -1,22 +1,21 @@
 """Inside the sandbox: run a notebook's cells one by one; rerun.py starts this file.
 
-The hand-in is in /given, the data are in /data, the cells' sources in /cells.json. Results go as a
-tar to the standard output. Nobody may trust them: they come from where a stranger's code runs.
+The cells and the files beside them come as JSON on the standard input, the data are in /data.
+Results go as JSON to the standard output. Nobody may trust them: a stranger's code runs here.
 """
 
+import base64
 import builtins
 import io
 import json
 import os
-import shutil
 import sys
-import tarfile
 import types
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 
 FOLDERS = (".", "data", "Sinewave", "Activity data", "outputs")  # where notebooks look for files
-SHOWN = 100_000  # characters that are kept of what a cell prints
+SHOWN, LARGEST = 100_000, 1_000_000  # characters of what a cell prints; bytes of a file it makes
 OLD = """
     Inf inf Infinity inf infty inf NaN nan float_ float64 complex_ complex128 product prod
     cumproduct cumprod in1d isin row_stack vstack alltrue all sometrue any trapz trapezoid
@@ -33,11 +32,6 @@ def nearby(path, mode="r"):
         places = [f"{place}/{name}" for place in FOLDERS]
         return next(filter(os.path.exists, places), path)
     return path if os.path.isdir(folder or ".") else name
-
-
-def near(function, mode="r"):
-    """Return a function of a path that goes to what is nearby."""
-    return lambda file, *a, **k: function(nearby(file, mode), *a, **k)
 
 
 def prepare():
@@ -61,7 +55,6 @@ def prepare():
     sys.modules |= {"google": types.ModuleType("google"), "google.colab": colab}
     real, chdir, write = builtins.open, os.chdir, pd.DataFrame.to_csv
     builtins.open = lambda file, mode="r", *a, **k: real(nearby(file, mode), mode, *a, **k)
-    np.load, pd.read_csv, np.save = near(np.load), near(pd.read_csv), near(np.save, "w")
     pd.DataFrame.to_csv = lambda table, file=None, *a, **k: write(table, nearby(file, "w"), *a, **k)
     os.chdir = lambda path: chdir(path) if os.path.isdir(path) else None
 
@@ -86,30 +79,34 @@ def run(cells):
     return {"printed": texts, "errors": errors}
 
 
-def main(wanted):
-    output, said = os.fdopen(os.dup(1), "wb"), os.fdopen(os.dup(2), "w")
+def main():
+    given = json.load(sys.stdin)
+    output, said = os.fdopen(os.dup(1), "w"), os.fdopen(os.dup(2), "w")
     for number in (0, 1, 2):  # what the notebook prints goes nowhere
         os.dup2(os.open(os.devnull, os.O_RDWR), number)
-    shutil.copytree("/given", "/tmp/lab", copy_function=shutil.copyfile)
-    os.chdir("/tmp/lab")
+    for name, text in given["files"].items():
+        path = Path("/tmp/lab", name)
+        with suppress(OSError):  # a name may lead anywhere
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(base64.b64decode(text))
     for folder in FOLDERS:
-        Path(folder).mkdir(exist_ok=True)
+        Path("/tmp/lab", folder).mkdir(parents=True, exist_ok=True)
         for path in Path("/data").glob("*"):
             with suppress(FileExistsError):
-                Path(folder, path.name).symlink_to(path)
-    cells = json.loads(Path("/cells.json").read_text())
+                Path("/tmp/lab", folder, path.name).symlink_to(path)
+    os.chdir("/tmp/lab")
     prepare()
     print("started", file=said, flush=True)
-    report = json.dumps(run(cells)).encode()
-    with tarfile.open(fileobj=output, mode="w|") as tar:
-        entry = tarfile.TarInfo("run.json")
-        entry.size = len(report)
-        tar.addfile(entry, io.BytesIO(report))
-        found = [path for name in wanted for path in Path("/tmp/lab").rglob(name) if path.is_file()]
-        for path in sorted(found, key=os.path.getmtime):
-            tar.add(path, path.name)
+    report = run(given["cells"]) | {"made": {}}
+    found = [
+        path for name in given["wanted"] for path in Path("/tmp/lab").rglob(name) if path.is_file()
+    ]
+    for path in sorted(found, key=os.path.getmtime):  # at last, the newest of its name
+        if path.stat().st_size <= LARGEST:
+            report["made"][path.name] = base64.b64encode(path.read_bytes()).decode()
+    json.dump(report, output)
     output.flush()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -6,12 +6,14 @@ Broken is what is certain. Whatever an honest student might have done as well is
 import ast
 import re
 import sys
+import textwrap
+import warnings
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from tools.grading.submission import CODE, LAYERS, VERDICTS, Finding, quoted
-from tools.grading.template import count_blanks, parse
 
 ALLOWED = {"numpy", "pandas", "matplotlib", "mpl_toolkits", "tqdm", "__future__"}
 FOREIGN = """
@@ -27,27 +29,108 @@ LAB = """
 NUMBER = re.compile(r"(?<![\w.])-?\d{1,20}\.\d*(?:e[-+]?\d{1,3})?")
 DIGITS = 1e-4  # of the largest figure: what rounding in print may change
 MANY, LONG, LARGE = 200, 2000, 10**50  # entries, texts, numbers that nobody writes by hand
+MARK = "between_the_marks"
+LONGEST = 200_000  # characters of a cell that are read
+NO_CODE = ast.Module([], [])
+OPTIONAL = re.compile(r"google\.colab|clip|optional", re.I)  # blocks that may stay empty
 
 
-def check_packages(hand_in, cells):
+def split_blocks(source):
+    """Return the lines of a cell outside the marks, MARK for a block, and the blocks' texts."""
+    outside, blocks, inside = [], [], False
+    for line in source[:LONGEST].splitlines():
+        mark = re.match(r"([ \t]*)#+ *(START|END) CODE HERE", line)
+        if not mark:
+            (blocks[-1] if inside else outside).append(line)
+        elif inside := mark[2] == "START":
+            outside.append(mark[1] + MARK)
+            blocks.append([])
+    return outside, ["\n".join(block) for block in blocks]
+
+
+@lru_cache(2000)  # a class has most of its cells in common
+def parse(source):
+    """Return the syntax tree of a cell without magics; None of what is no Python."""
+    source = re.sub(r"^([ \t]*)[%!].*", r"\1pass", source[:LONGEST], flags=re.M)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "\\m" in a string and the like
+            return ast.parse(textwrap.dedent(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def is_nothing(node):
+    """Whether a statement stands for code that is not written yet."""
+    match node:
+        case ast.Pass() | ast.Raise() | ast.Expr(value=ast.Constant()) | ast.Return(value=None):
+            return True
+        case ast.Assign(value=x) | ast.Return(value=x):
+            return isinstance(x, ast.Constant) and x.value is None
+    return False
+
+
+def count_blanks(cells):
+    """Return how many blocks that must be filled are blank, and how many there are."""
+    blank = total = 0
+    for block in (block for cell in cells for block in split_blocks(cell.source)[1]):
+        tree = parse(block)
+        empty = tree is not None and all(map(is_nothing, tree.body))
+        if not (empty and OPTIONAL.search(block)):
+            total, blank = total + 1, blank + empty
+    return blank, total
+
+
+def compare(cells, template):
+    """Return the Finding, never broken, on what Cells lack of a template, sources of its cells.
+
+    Formatting, comments, magics, outputs and the folder of a file do not count. Added and moved
+    cells, and texts, are a student's to make.
+    """
+    here = {line for cell in cells for line in _lines(cell.source)}
+    wanted = dict.fromkeys(line for source in template for line in _lines(source))
+    missing = [quoted(line, 100) for line in wanted if line not in here]
+    sentences = [f"{len(missing)} of {len(wanted)} lines of the template's code are not there"]
+    if 2 * len(missing) > len(wanted):
+        sentences.append("if another template was handed out, give that with --template")
+    return Finding("suspect", sentences + missing) if missing else Finding("ok", [])
+
+
+def _lines(source):
+    """Return the lines of code that the template fixes in a cell, in one form."""
+    source = "\n".join(split_blocks(source)[0])
+    if tree := parse.__wrapped__(source):  # its own, because it is changed
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                node.value.value = ...  # a docstring, or a string that stands for a comment
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                node.value = re.split(r"[/\\]", node.value)[-1]  # a path without its folder
+        source = ast.unparse(tree)
+    lines = (line.strip() for line in source.splitlines())
+    return [line for line in lines if line not in ("", "...", "pass", MARK)]
+
+
+def check_packages(hand_in):
     """Return the Finding on what the notebook and the modules beside it import."""
-    beside = {n: raw for n, raw in hand_in.files.items() if Path(n).suffix in CODE}
+    cells, modules = hand_in.cells, hand_in.modules()
+    beside = [name for name in hand_in.files if Path(name).suffix in CODE]
     known = ALLOWED | {*LAYERS, "RNN"} | {n.split("/")[0].removesuffix(".py") for n in beside}
     if any("google.colab" in cell.source for cell in cells):
         known |= {"os", "sys", "google"}
-    cleared, imports = not any(type(cell.count) is int for cell in cells), []
+    cleared = not any(type(cell.count) is int for cell in cells)
+    imports, sentences = [], []  # (where, top module, whether it was imported for certain)
     for number, cell in enumerate(cells, 1):
         failed = any(output.get("output_type") == "error" for output in cell.outputs)
         sure = (cleared or type(cell.count) is int) and not failed
         imports += [(f"cell {number}", x, sure and always) for x, always in _imports(cell.source)]
     ran = {top for _, top, sure in imports if sure}
-    sentences = []
-    for name, raw in beside.items():
+    for name in beside:
         own = name.split("/")[0].split(".")[0]
-        if own in ALLOWED or not name.endswith(".py"):
+        if own in ALLOWED or name not in modules:
             sentences.append(f"a {quoted(name)} of its own is beside the notebook")
-        found = _imports(raw.decode("utf-8", "replace"))
-        imports += [(quoted(name), top, always and own in ran) for top, always in found]
+        found = _imports(modules.get(name, ""))
+        sure = own in ran and "/" not in name  # in a folder, another file may be what is imported
+        imports += [(quoted(name), top, always and sure) for top, always in found]
     verdict = "suspect" if sentences else "ok"
     for where, top, sure in imports:
         if top not in known:
@@ -60,7 +143,7 @@ def check_packages(hand_in, cells):
 
 def _imports(source):
     """Yield (top module, whether it is imported whenever the code runs)."""
-    tree = parse(source) or ast.Module([])
+    tree = parse(source) or NO_CODE
     always = {x for s in tree.body for x in (s, *(s.body if isinstance(s, ast.With) else ()))}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -81,27 +164,25 @@ def check_is_lab(cells):
     return Finding("suspect" if doubts else "ok", doubts)
 
 
-def doubts_about(hand_in, cells):
+def doubts_about(hand_in):
     """Return sentences on blanks, trainings without output, and what is brought along."""
-    sources = {f"cell {i}": cell.source for i, cell in enumerate(cells, 1)}
-    blank, total = count_blanks(sources.values())
+    cells, sources = hand_in.cells, {f"cell {i}": x.source for i, x in enumerate(hand_in.cells, 1)}
+    blank, total = count_blanks(cells)
     doubts = [f"{blank} of {total} blocks are blank, as handed out"] if blank else []
-    named = [node for source in sources.values() for node in (parse(source) or ast.Module([])).body]
-    named = [node for node in named if isinstance(node, ast.FunctionDef)]
-    trainers = {"train"} | {node.name for node in named if ".train(" in ast.unparse(node)}
-    training = [cell for cell in cells if trainers & _called(cell.source)]
+    bodies = [(parse(cell.source) or NO_CODE).body for cell in cells]
+    named = [x for body in bodies for x in body if isinstance(x, ast.FunctionDef)]
+    trainers = {"train"} | {x.name for x in named if ".train(" in ast.unparse(x)}
+    training = [x for x, body in zip(cells, bodies, strict=True) if trainers & _called(body)]
     if not training:
         doubts.append("no cell trains a model")
     elif not any(cell.outputs for cell in training):
         doubts.append(f"none of the {len(training)} cells that train a model has an output")
-    modules = {n: raw for n, raw in hand_in.files.items() if n.endswith(".py")}
-    sources |= {quoted(n): raw.decode("utf-8", "replace") for n, raw in modules.items()}
+    sources |= {quoted(name): source for name, source in hand_in.modules().items()}
     return doubts + [text for where, source in sources.items() for text in _brought(where, source)]
 
 
-def _called(source):
-    """Return the names of functions and methods that a cell calls outside its definitions."""
-    body = (parse(source) or ast.Module([])).body
+def _called(body):
+    """Return the names of functions and methods that statements call outside definitions."""
     body = [x for x in body if not isinstance(x, (ast.FunctionDef, ast.ClassDef))]
     calls = [node.func for x in body for node in ast.walk(x) if isinstance(node, ast.Call)]
     return {getattr(func, "attr", getattr(func, "id", None)) for func in calls}
@@ -109,7 +190,7 @@ def _called(source):
 
 def _brought(where, source):
     """Yield what code brings along rather than computes: long lists, texts and numbers."""
-    nodes = list(ast.walk(parse(source) or ast.Module([])))
+    nodes = list(ast.walk(parse(source) or NO_CODE))
     comments = {node.value for node in nodes if isinstance(node, ast.Expr)}
     for node in nodes:
         entries = getattr(node, "elts", getattr(node, "keys", ()))
@@ -133,5 +214,4 @@ def printed_checks(texts, expected):
         rows = [numbers[i : i + len(figures)] for i in starts if i + len(figures) <= len(numbers)]
         return any(np.all(np.abs(row - figures) <= bound) for row in rows)
 
-    right = {check: [stands(np.ravel(A)) for A in x.values()] for check, x in expected.items()}
-    return [check for check, stand in right.items() if all(stand)]
+    return [name for name, x in expected.items() if all(stands(A.ravel()) for A in x.values())]

@@ -1,8 +1,7 @@
 """Which two hand-ins are most alike: a ranking of pairs, over all their code.
 
 Code is cut into statements without comments, formatting and names. What two hand-ins share counts
-by how rare it is in the class; what the template has counts nothing. Nothing here proves anything:
-people decide.
+by how rare it is in the class; what the template has counts nothing. People decide.
 """
 
 import ast
@@ -14,8 +13,8 @@ from itertools import islice
 
 import numpy as np
 
+from tools.grading.notebook import NO_CODE, is_nothing, parse, split_blocks
 from tools.grading.submission import BASIC, NOTEBOOK, REPORT, Finding, printed, quoted
-from tools.grading.template import LONGEST, is_nothing, parse, split_blocks
 
 LEAST = 12  # characters of a statement that can be one's own
 NEARLY_ALL = 0.95  # of the weight of the smaller: then a pair is marked, whatever the class is like
@@ -24,6 +23,7 @@ SPREAD = 0.03  # at least, of the likenesses in a class
 EQUAL = 1e-6  # of the largest answer: as close as no two trainings come by chance
 ENOUGH = 10  # pairs, before any is far above the rest
 PIECES, PAIRS, SHOWN = 20_000, 30, 30  # of a hand-in; on the page; statements of a pair there
+NOTHING = re.compile(r" [+-] 0(?![\w.])| [*/] 1(?![\w.])|(?<![\w.])(0 \+|1 \*) ")  # changes nothing
 PUBLIC = {"np", "pd", "plt", "tqdm", "self", "super", "range", "len", "zip", "enumerate", "print"}
 
 Work = namedtuple("Work", "name student pieces files bars losses answers")
@@ -32,8 +32,7 @@ Pair = namedtuple("Pair", "a b likeness marked sentences passages")
 
 def describe(hand_in, cells, answers):
     """Return the Work of a hand-in, given its Cells and its sine answers (500,) or None."""
-    sources = [cell.source for cell in cells]
-    sources += [r.decode("utf-8", "replace") for n, r in hand_in.files.items() if n[-3:] == ".py"]
+    sources = [*(cell.source for cell in cells), *hand_in.modules().values()]
     pieces = frozenset(islice((x for source in sources for x in _pieces(source)), PIECES))
     files = {name: hand_in.files[name] for name in (NOTEBOOK, REPORT) if name in hand_in.files}
     text = "\n".join(printed(cell) for cell in cells)[: 10**6]
@@ -46,7 +45,7 @@ def describe(hand_in, cells, answers):
 
 def _pieces(source):
     """Yield the statements of a cell or module in one form, and each two in a row."""
-    tree = parse(source[:LONGEST])
+    tree = parse(source)
     if tree is None:  # then block by block, if these can be read
         for block in split_blocks(source)[1]:
             yield from _pieces(block) if parse(block) else ()
@@ -62,36 +61,6 @@ def _pieces(source):
                     before = text
 
 
-class _Plain(ast.NodeTransformer):
-    """Give names by the order in which they come, and drop what changes nothing."""
-
-    def __init__(self):
-        self.names = {}
-
-    def visit_Name(self, node):
-        if node.id in PUBLIC:
-            return node
-        return ast.Name(self.names.setdefault(node.id, f"v{len(self.names)}"))
-
-    def visit_arg(self, node):
-        return ast.arg(self.visit_Name(ast.Name(node.arg)).id)
-
-    def visit_Attribute(self, node):
-        if isinstance(node.value, ast.Name) and node.value.id == "self":
-            return self.visit_Name(ast.Name("self." + node.attr))
-        self.generic_visit(node)
-        return node
-
-    def visit_BinOp(self, node):
-        self.generic_visit(node)
-        nothing = 0 if isinstance(node.op, (ast.Add, ast.Sub)) else 1
-        if isinstance(node.op, (ast.Add, ast.Sub, ast.Mult, ast.Div)):
-            for side, other in ((node.right, node.left), (node.left, node.right)):
-                if getattr(side, "value", None) == nothing:
-                    return other
-        return node
-
-
 def _plain(statement):
     """Return the text of a statement with plain names; of a compound one, its head alone."""
     text = ast.unparse(statement)
@@ -99,11 +68,16 @@ def _plain(statement):
         if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
             return ""  # their heads are the template's
         text = text.partition("\n")[0] + "\n    pass"
-    try:
-        tree = ast.parse(text)
-    except SyntaxError:  # `else` and the like
-        return ""
-    return ast.unparse(_Plain().visit(tree))
+    tree = parse.__wrapped__(NOTHING.sub("", text))
+    names = {}
+    for node in ast.walk(tree or NO_CODE):  # names are numbered in the order in which they come
+        if isinstance(node, ast.Name) and node.id not in PUBLIC:
+            node.id = names.setdefault(node.id, f"v{len(names)}")
+        elif isinstance(node, ast.arg):
+            node.arg = names.setdefault(node.arg, f"v{len(names)}")
+        elif isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "self":
+            node.attr = names.setdefault(f"self.{node.attr}", f"v{len(names)}")
+    return ast.unparse(tree or NO_CODE)
 
 
 def rank(works, earlier=(), template=()):
@@ -114,12 +88,8 @@ def rank(works, earlier=(), template=()):
     everyone = [*works, *earlier]
     nobodys = {piece for source in template for piece in _pieces(source)}
     counts = Counter(piece for work in everyone for piece in work.pieces)
-    rarity = {
-        piece: math.log1p(len(everyone) / count)
-        for piece, count in counts.items()
-        if piece not in nobodys
-    }
-    own = [{piece for piece in work.pieces if piece in rarity} for work in everyone]
+    rarity = {piece: math.log1p(len(everyone) / count) for piece, count in counts.items()}
+    own = [work.pieces - nobodys for work in everyone]
     totals = [sum(map(rarity.get, pieces)) for pieces in own]
     pairs = []
     for i, a in enumerate(works):
@@ -140,8 +110,8 @@ def rank(works, earlier=(), template=()):
         elif len(pairs) >= ENOUGH and likeness > far:
             sure.append(f"far more code in common than others have, whose median is {middle:.0%}")
         if place < PAIRS or sure or remarks:
-            rare = sorted(own[i] & own[j], key=rarity.get, reverse=True)[:SHOWN]
-            passages = rare if sure else []
+            shared = own[i] & own[j] if sure else ()
+            passages = sorted(shared, key=rarity.get, reverse=True)[:SHOWN]
             sentences = [f"{likeness:.0%} of the code alike", *sure, *remarks]
             ranked.append(Pair(a.name, b.name, likeness, bool(sure), sentences, passages))
     ranked.sort(key=lambda pair: (-pair.marked, -pair.likeness))
@@ -158,8 +128,7 @@ def _finding(name, ranked, others):
 
 def _in_common(a, b):
     """Return sentences on what two Works have in common for certain, and remarks on the rest."""
-    same = [name for name in a.files if a.files[name] == b.files.get(name)]
-    sure = [f"{name}: identical" for name in same]
+    sure = [f"{name}: identical" for name in a.files if a.files[name] == b.files.get(name)]
     bars = a.bars & b.bars
     if len(bars) > 2:
         sure.append(f"{len(bars)} progress bars with equal times, such as {quoted(min(bars))}")

@@ -1,10 +1,10 @@
 """Run a hand-in's notebook again in a sandbox, and compare what it makes with what came.
 
-The sandbox is bubblewrap's: processes of its own, no network, no sockets. It sees the system, the
-packages that the course allows and what these need, the course's data, and the hand-in. All it can
-write is a file system in memory, of limited size, and a report. No RNN is lent.
+The sandbox is bubblewrap's, without network and sockets. It sees the system, the packages that the
+course allows, its data, and the hand-in; it writes to memory, and a report. No RNN is lent.
 """
 
+import base64
 import errno
 import json
 import os
@@ -13,7 +13,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from collections import namedtuple
@@ -26,17 +25,16 @@ import numpy as np
 from tools.check.check import COURSE
 from tools.files import ROOT
 from tools.grading import submission
-from tools.grading.submission import ADVANCED, BASIC, DATA, GRADED, LAYERS, NOTEBOOK, Finding
+from tools.grading.submission import ADVANCED, BASIC, DATA, GRADED, LAYERS, Finding
 
 Limits = namedtuple("Limits", "seconds memory processes disk")  # "disk": files, in memory too
 QUICK = Limits(seconds=60, memory=2 * 10**9, processes=16, disk=64 * 10**6)
 WHOLE = Limits(seconds=3600, memory=4 * 10**9, processes=16, disk=256 * 10**6)
-BOUND = 1e-8  # of figures in the npy; those in float32 may be off by BOUND_32 of the largest
+BOUND = 1e-12  # of figures in the npy; those in float32 may be off by BOUND_32 of the largest
 BOUND_32 = 1e-5
 NEAR, ALIKE = 0.5, 0.1  # of two trainings: most change of the MAPE, as a part; of the accuracy
 SAVES = re.compile(r"save\w*\(.*Lab6_outputs")
-WANTED = {name: submission.MAX_BYTES[name[-4:]] for name in (GRADED, BASIC, ADVANCED)}
-WANTED["run.json"] = 30e6
+WANTED, LONGEST = (GRADED, BASIC, ADVANCED), 40 * 10**6  # files; bytes of a report
 SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache")
 PACKAGES = """
     numpy numpy.libs pandas matplotlib mpl_toolkits tqdm IPython
@@ -45,10 +43,12 @@ PACKAGES = """
     ipython_pygments_lexers.py ptyprocess pure_eval pygments pyparsing pytz six.py stack_data
     traitlets typing_extensions.py tzdata wcwidth
 """  # what the course allows, and what that needs
-ENVIRONMENT = {"HOME": "/tmp", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", "MPLBACKEND": "Agg"}
-ENVIRONMENT |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
-WALLS = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--new-session"]
-WALLS += ["--die-with-parent", "--clearenv"]
+WALLS = """
+    --unshare-pid --unshare-net --unshare-ipc --unshare-uts --new-session --die-with-parent
+    --clearenv --setenv HOME /tmp --setenv LANG C.UTF-8 --setenv PATH /usr/bin:/bin
+    --setenv MPLBACKEND Agg --setenv OPENBLAS_NUM_THREADS 1 --setenv OMP_NUM_THREADS 1
+    --setenv PYTHONHASHSEED 0 --proc /proc --dev /dev --dev-bind /dev/null /dev/zero
+"""
 REFUSED = """
     socket socketpair shmget msgget memfd_create memfd_secret unshare setns ptrace add_key keyctl
     bpf io_uring_setup userfaultfd perf_event_open sched_setaffinity sched_setscheduler
@@ -60,52 +60,47 @@ NEW_USER, SHARED_ANONYMOUS = 0x10000000, 0x21  # flags of clone, and of mmap
 def run(hand_in, data_dir, whole=False, python=None, limits=None):
     """Run all cells of a HandIn's notebook, or through the one that saves GRADED, in a sandbox.
 
-    Args:
-        python: interpreter of another environment, which has PACKAGES.
+    `python` is the interpreter of another environment, which has PACKAGES.
 
     Returns:
         "made" {name: bytes}, "printed" [text a cell], "errors" [(number of the cell or 0,
-        sentence)], "lent" [file name], "ended". ValueError if nothing ran, for no fault of theirs.
+        sentence)], "lent" [file name], "whole", "ended". ValueError if nothing ran, for no fault
+        of theirs.
     """
-    sources = [cell.source for cell in submission.code_cells(hand_in.files[NOTEBOOK])]
-    result = {"made": {}, "printed": [], "errors": [], "lent": [], "ended": False}
-    saving = [number for number, source in enumerate(sources, 1) if SAVES.search(source)]
+    sources = [cell.source for cell in hand_in.cells]
+    if not sources:
+        raise ValueError("there is no notebook to run")
+    result = {"made": {}, "printed": [], "errors": [], "lent": [], "whole": whole, "ended": False}
     if not whole:
-        if not saving:
-            return result | {"errors": [(0, "no cell saves Lab6_outputs.npy")]}
-        sources = sources[: saving[0]]
+        saving = (number for number, source in enumerate(sources, 1) if SAVES.search(source))
+        sources = sources[: next(saving, 0)]
+    if not sources:
+        return result | {"errors": [(0, "no cell saves Lab6_outputs.npy")]}
     if not shutil.which("bwrap"):
         raise ValueError("needs bubblewrap: apt install bubblewrap")
     limits = limits or (WHOLE if whole else QUICK)
     result["lent"] = [f"{x}.py" for x in LAYERS if f"{x}.py" not in hand_in.files]
-    with tempfile.TemporaryFile() as report, tempfile.TemporaryDirectory() as folder:
-        given = Path(folder, "given")
-        code = {x: raw for x, raw in hand_in.files.items() if Path(x).suffix in submission.CODE}
-        code |= {name: (ROOT / name).read_bytes() for name in result["lent"]}
-        for name, raw in code.items():
-            path = given / name
-            if path.resolve().is_relative_to(given.resolve()):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(raw)
-        Path(folder, "cells.json").write_text(json.dumps(sources))
-        for path in (Path(folder), *Path(folder).rglob("*")):
-            path.chmod(0o755)
-        if reason := _run_sandbox(_walls(data_dir, limits, folder, python), limits, report):
+    code = {x: raw for x, raw in hand_in.files.items() if Path(x).suffix in submission.CODE}
+    code |= {name: (ROOT / name).read_bytes() for name in result["lent"]}
+    code = {name: base64.b64encode(raw).decode() for name, raw in code.items()}
+    with tempfile.TemporaryFile() as report, tempfile.TemporaryFile() as given:
+        given.write(json.dumps({"cells": sources, "files": code, "wanted": WANTED}).encode())
+        given.seek(0)
+        if reason := _run_sandbox(_walls(data_dir, limits, python), limits, given, report):
             return result | {"errors": [(0, reason)]}
         return result | _read(report)
 
 
-def _run_sandbox(walls, limits, report):
-    """Let a sandbox write to the file `report`; return why it had to end, as a sentence, or ""."""
-    cores = sorted(os.sched_getaffinity(0))
-    core = str(cores[os.getpid() % len(cores)])  # so that it slows nobody on the others
+def _run_sandbox(walls, limits, given, report):
+    """Let a sandbox read and write these files; return why it had to end, as a sentence, or ""."""
+    core = str(random.choice([*os.sched_getaffinity(0)]))  # so that it slows nobody on the others
     with tempfile.TemporaryFile() as refused:
         _system_calls().export_bpf(refused)
         refused.seek(0)
         number = refused.fileno()
         command = ["nice", "taskset", "--cpu-list", core, "bwrap", "--seccomp", str(number), *walls]
-        streams = {"stdin": subprocess.DEVNULL, "stdout": report, "stderr": subprocess.PIPE}
-        with subprocess.Popen(command, **streams, pass_fds=[number]) as process:
+        files = {"stdin": given, "stdout": report, "stderr": subprocess.PIPE, "pass_fds": [number]}
+        with subprocess.Popen(command, **files) as process:
             try:
                 first = process.stderr.readline()
                 if first == b"started\n":
@@ -126,7 +121,7 @@ def _places(python):
     return out.stdout.split("\n")[:2]
 
 
-def _walls(data_dir, limits, folder, python):
+def _walls(data_dir, limits, python):
     """Return the arguments for bubblewrap: what there is in the sandbox, and the limits there."""
     base, packages = _places(str(python or sys.executable))
     bounds = {"as": limits.memory, "nproc": limits.processes, "fsize": limits.disk, "nofile": 64}
@@ -140,11 +135,9 @@ def _walls(data_dir, limits, folder, python):
         inner += ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
     shown = {x: x for x in (*SYSTEM, base)}
     shown |= {f"{packages}/{name}": f"/packages/{name}" for name in PACKAGES.split()}
-    shown |= {f"{folder}/given": "/given", f"{folder}/cells.json": "/cells.json"}
     shown[str(Path(__file__).with_name("inside.py"))] = "/inside.py"
     shown |= {str(path): f"/data/{path.name}" for path in data_files(data_dir)}
-    built = ["--proc", "/proc", "--dev", "/dev", "--dev-bind", "/dev/null", "/dev/zero"]
-    built += ["--perms", "1777", "--size", str(limits.disk), "--tmpfs", "/tmp"]
+    built = ["--perms", "1777", "--size", str(limits.disk), "--tmpfs", "/tmp"]
     for path, name in shown.items():
         for parent in reversed(Path(name).parents[:-1]):
             built += ["--dir", str(parent)]  # by itself, bubblewrap opens it to root only
@@ -153,11 +146,8 @@ def _walls(data_dir, limits, folder, python):
     for path in hidden:  # packages that the course does not allow
         built += ["--tmpfs", str(path), "--remount-ro", str(path)]
     built += ["--remount-ro", "/dev", "--remount-ro", "/"]
-    for name, value in ENVIRONMENT.items():
-        built += ["--setenv", name, value]
     program = next(str(path) for path in sorted(Path(base, "bin").glob("python3*")))
-    names = [name for name in WANTED if name != "run.json"]
-    return [*WALLS, *rights, *built, "--", *inner, program, "-sSE", "/inside.py", *names]
+    return [*WALLS.split(), *rights, *built, "--", *inner, program, "-sSE", "/inside.py"]
 
 
 def data_files(data_dir):
@@ -168,7 +158,7 @@ def data_files(data_dir):
 
 
 def _system_calls():
-    """Return the kernel's filter of system calls; all are allowed but a few."""
+    """Return the kernel's filter, which refuses some system calls."""
     import pyseccomp
 
     calls = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
@@ -203,28 +193,23 @@ def _watch(process, limits):
 
 
 def _read(report):
-    """Return the part of the result that is in the tar a sandbox left, which may hold anything."""
-    found = {}
+    """Return the part of the result that a sandbox reported, which may be anything."""
     try:
         report.seek(0)
-        with tarfile.open(fileobj=report, mode="r:") as tar:
-            for entry in filter(tarfile.TarInfo.isfile, tar):
-                name = Path(entry.name).name
-                if entry.size <= WANTED.get(name, -1):
-                    found[name] = tar.extractfile(entry).read()  # at last, the newest of its name
-        run = json.loads(found.pop("run.json"))
+        run = json.loads(report.read(LONGEST))
         texts = [str(text)[:100_000] for text in run["printed"]]
         errors = [(int(cell), str(text)[:200]) for cell, text in run["errors"][:200]]
         errors = [x for x in errors if 0 < x[0] <= len(texts)]
-        return {"made": found, "printed": texts, "errors": errors, "ended": True}
+        made = {x: base64.b64decode(run["made"][x]) for x in WANTED if x in run["made"]}
+        return {"made": made, "printed": texts, "errors": errors, "ended": True}
     except Exception:
         return {"errors": [(0, "it ended without a report")]}
 
 
-def judge(hand_in, content, result, whole):
-    """Return the Finding on a hand-in, given {file: what it holds} and the result of `run`."""
-    name = f"{'whole' if whole else 'quick'} rerun"
-    before = [any(o.get("output_type") == "error" for o in c.outputs) for c in content[NOTEBOOK]]
+def judge(hand_in, result):
+    """Return the Finding on a hand-in, given the result of `run`."""
+    name = f"{'whole' if result['whole'] else 'quick'} rerun"
+    before = [any(o.get("output_type") == "error" for o in c.outputs) for c in hand_in.cells]
     errors = [text for cell, text in result["errors"] if not (cell and before[cell - 1])]
     said = [text if not cell else submission.quoted(text, 120) for cell, text in result["errors"]]
     if "No module named 'RNN'" in " ".join(errors) and "RNN.py" not in hand_in.files:
@@ -233,16 +218,24 @@ def judge(hand_in, content, result, whole):
     if any(text.startswith("it ran for") for text in errors):
         return Finding("not checked", [f"{name}: {errors[0]}; try --rerun"])
     try:
-        made = submission.read_graded(result["made"].get(GRADED))
+        made = submission.READERS[GRADED](result["made"].get(GRADED))
     except submission.FormatError:
         return Finding("suspect", [f"{name}: it made no {GRADED}", *said])
-    came = content.get(GRADED)
+    came = hand_in.contents[0].get(GRADED)
     if came is None:
         return Finding("suspect" if errors else "ok", [f"{name}: {GRADED} made, none came", *said])
     unlike = [check for check in COURSE if not _same(came.get(check), made.get(check))]
     how = f"differs in {', '.join(unlike)}" if unlike else "equal"
     verdict = "suspect" if errors or unlike else "ok"
     return Finding(verdict, [f"{name}: {GRADED} {how}", *said])
+
+
+def floats(value):
+    """Return what was read as an array of floats; None of texts, uneven lists and the like."""
+    try:
+        return np.asarray(value, float)
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def is_close(value, expected):
@@ -259,7 +252,5 @@ def is_close(value, expected):
 def _same(a, b):
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
-    try:
-        return is_close(np.asarray(a, float), np.asarray(b, float))
-    except (ValueError, TypeError, OverflowError):  # text, uneven lists, or a check that lacks
-        return False
+    a, b = floats(a), floats(b)
+    return a is not None and b is not None and is_close(a, b)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tools.files import ROOT
 from tools.grading import batch, card
-from tools.grading.boards import MAPE, RANKING_HELP
+from tools.grading.boards import MAPE
 
 
 def main(argv):
@@ -31,7 +31,6 @@ def main(argv):
     add("--mape", choices=MAPE, help="how the board of the sine data gives the error")
     add("--roster", type=Path, metavar="CSV", help="student numbers, and when they handed in")
     add("--deadline", metavar="WHEN", help="such as 2024-12-19T23:59+08:00")
-    add("--ranking", metavar="RULE", help=RANKING_HELP)
     add("--no-run", action="store_true", help="run nothing, not even what makes the npy")
     add("--rerun", action="store_true", help="run whole notebooks again, in a sandbox")
     add("--python", metavar="PATH", help="of an environment for reruns, such as one with NumPy 1")

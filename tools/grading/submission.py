@@ -1,8 +1,7 @@
 """What a student handed in: found by a tolerant search, read as a stranger's, never run.
 
 `read` finds the course's files in a folder, a zip or a flat export, under other names too. Each of
-READERS takes a file's bytes and returns what the file holds. All raise FormatError with what was
-expected, what came and what to do. Foreign text is quoted and cut before it is repeated.
+READERS takes a file's bytes and returns what it holds, or raises FormatError.
 """
 
 import hashlib
@@ -11,18 +10,16 @@ import json
 import logging
 import os
 import re
-import tempfile
 import zipfile
 from collections import namedtuple
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
 from pypdf import PdfReader
 
-from tools.check.check import read_cells
 from tools.grading import safe_load
 
 NOTEBOOK, GRADED, REPORT = "Lab6.ipynb", "Lab6_outputs.npy", "Lab6_report.pdf"
@@ -39,6 +36,7 @@ SITE_NUMBER = re.compile(r"\d+(?=_assignsubmission)|(?<=submission_)\d+")  # Moo
 FLAT = r"(?P<hand_in>.+?)_(?P<file>(?:Lab6|y_pred)[^/]*\.(?:ipynb|npy|pdf|csv))"
 
 Finding = namedtuple("Finding", "verdict sentences")  # of a rule: one of VERDICTS, and the evidence
+EXACT, PREFIXED, ALIKE, LOOSE = range(4)  # how near a file's name is to the course's
 VERDICTS = ("not checked", "ok", "suspect", "broken")
 Cell = namedtuple("Cell", "source count outputs")  # of a notebook's code; outputs as in the file
 
@@ -60,6 +58,27 @@ class HandIn:
         """Return a SHA-256 of what can run or be compared: it changes with the content alone."""
         return hashlib.sha256(repr(sorted(self.files.items())).encode()).hexdigest()
 
+    @cached_property
+    def contents(self):
+        """{file: what READERS say it holds}, and {file: why nothing can be read} of the others."""
+        content, faults = {}, {}
+        for name, reader in READERS.items():
+            try:
+                content[name] = reader(self.files.get(name))
+            except FormatError as error:
+                faults[name] = str(error)
+        return content, faults
+
+    @property
+    def cells(self):
+        """The Cells of the notebook; none if it cannot be read."""
+        return self.contents[0].get(NOTEBOOK, [])
+
+    def modules(self):
+        """Return {name: source} of the Python files beside the notebook."""
+        modules = {name: raw for name, raw in self.files.items() if name.endswith(".py")}
+        return {name: raw.decode("utf-8", "replace") for name, raw in modules.items()}
+
 
 class FormatError(ValueError):
     """A file is missing or is not in the course's format."""
@@ -69,19 +88,15 @@ def _fault(name, expected, came, advice):
     return FormatError(f"{name}: expected {expected}, got {came}; {advice}")
 
 
-def shown_name(path):
-    """Return the name of a path as text that can be written, in whatever encoding it is."""
+def _shown_name(path):  # as text that can be written, in whatever encoding it is
     return os.fsencode(path.name).decode("utf-8", "replace")
 
 
 def find(folder, pattern=None):
-    """Return {name: path, or the paths of a flat export} of the hand-ins in a folder.
-
-    `pattern` is a regular expression with the groups `student` and `file`, or None.
-    """
+    """Return {name: path, or the paths of a flat export} of the hand-ins in a folder."""
     found, flat = {}, re.compile(pattern or FLAT)
     for path in sorted(x for x in folder.iterdir() if not LEFT_OUT.fullmatch(x.name)):
-        name = shown_name(path)
+        name = _shown_name(path)
         if (path.is_dir() and name != "feedback") or path.suffix.lower() in ARCHIVES:
             found[name] = path
         elif path.is_file() and (match := flat.fullmatch(name)):
@@ -93,19 +108,20 @@ def find(folder, pattern=None):
 def read(path, pattern=None, name=None, listed=()):
     """Return the HandIn in a folder, a zip, or the list of paths of a flat export, called `name`.
 
-    `pattern` is as in `find`; `listed` are the student numbers on the class list.
+    `pattern` is a regular expression of names with the groups `student` and `file`, or None;
+    `listed` are the student numbers on the class list. ValueError: it cannot be read.
     """
     flat = isinstance(path, list)
     folder = path[0].parent if flat else path if path.is_dir() else path.parent
     paths = path if flat else sorted(path.rglob("*")) if path.is_dir() else [path]
-    hand_in = HandIn(name or shown_name(path))
-    for x in filter(Path.is_symlink, paths):
-        hand_in.doubts.append(f"{quoted(x.name)} is a link and was not read")
+    hand_in = HandIn(name or _shown_name(path))
     entries = {}  # path inside: what opens it, and where it is
     for x in paths:
-        if x.is_file() and not x.is_symlink():
+        if x.is_symlink():
+            hand_in.doubts.append(f"{quoted(x.name)} is a link and was not read")
+        elif x.is_file():
             inside = PurePosixPath(x.relative_to(folder).as_posix())
-            if match := re.fullmatch(pattern or (FLAT if flat else "(?!)"), shown_name(x)):
+            if match := re.fullmatch(pattern or (FLAT if flat else "(?!)"), _shown_name(x)):
                 inside = inside.with_name(match.groupdict().get("file") or x.name)
             entries[inside] = partial(x.open, "rb"), str(x)
     try:
@@ -120,14 +136,14 @@ def read(path, pattern=None, name=None, listed=()):
     except Exception as error:  # a damaged or locked zip can fail in any way
         wanted = "a folder or a zip to read"
         raise _fault(quoted(hand_in.name), wanted, error, "unpack it by hand") from None
-    names = [hand_in.name, *map(shown_name, paths)]
+    names = [hand_in.name, *map(_shown_name, paths)]
     if pattern and "student" in re.compile(pattern).groupindex:
-        matches = [re.search(pattern, x) for x in names]
-        hand_in.student = next((m["student"] for m in matches if m and m["student"]), "")
+        matches = filter(None, (re.search(pattern, x) for x in names))
+        numbers = [match["student"] for match in matches if match["student"]]
     else:
         numbers = [re.findall(r"\d{5,}", SITE_NUMBER.sub("", x)) for x in names]
-        known = [number for found in numbers for number in found if number in listed]
-        hand_in.student = next(iter(known or numbers[0]), "")
+        numbers = [x for found in numbers for x in found if x in listed] or numbers[0]
+    hand_in.student = next(iter(numbers), "")
     return hand_in
 
 
@@ -145,18 +161,17 @@ def _take_files(hand_in, entries):
         if not ranks:
             continue
         # Of files alike, the last name: "Lab6-2.ipynb" came after "Lab6-1.ipynb".
-        path, *others = sorted(sorted(ranks, reverse=True), key=ranks.get)
+        by_name = sorted(ranks, key=lambda path: path.stem, reverse=True)
+        path, *others = sorted(by_name, key=ranks.get)
         hand_in.files[wanted] = _start_of(kept[path][0], path.suffix.lower())
         hand_in.paths[wanted] = kept[path][1]
-        renamed = f"{quoted(path.name)} for {wanted}"
-        match = re.fullmatch(r"(.+_)?{}(-\d+)?\.{}".format(*wanted.split(".")), path.name)
-        if not match:  # the "-1" is a site's, of a second try
-            hand_in.notes.append(renamed)
-        elif match[1]:
-            hand_in.prefixed.append(renamed)
+        nearness, _ = ranks[path]
+        if nearness != EXACT:
+            said = hand_in.prefixed if nearness == PREFIXED else hand_in.notes
+            said.append(f"{quoted(path.name)} for {wanted}")
         if len(path.parts) > 1 and not hand_in.packing:
             hand_in.packing.append(f"{wanted} is in a folder of its own, {quoted(str(path))}")
-        if others and ranks[others[0]] < (5, 0):
+        if others and ranks[others[0]][0] < LOOSE:
             hand_in.doubts.append(f"{quoted(str(others[0]))} is there beside {quoted(str(path))}")
         home = path.parent if wanted == NOTEBOOK else home
     for path in (path for path in kept if path.suffix in CODE):
@@ -165,110 +180,107 @@ def _take_files(hand_in, entries):
 
 
 def _rank(path, wanted):
-    """Return a pair, the lower the nearer a path is to the file `wanted`; None: another file."""
+    """Return (nearness, depth) of a path to the file `wanted`; None if it is another file."""
     stem, suffix = wanted.split(".")
-    plain = re.sub(r"[\W_]+", "", path.stem.lower())
     if path.suffix.lower() != f".{suffix}" or path.name in (*DATA, "y_test.npy"):
         return None
-    loose = {BASIC: "basic", ADVANCED: "advanced"}.get(wanted, "")
-    nearness = [re.fullmatch(rf"{stem}-\d+\.{suffix}", path.name), path.name == wanted]
-    nearness += [path.name.lower() == wanted.lower(), stem.replace("_", "").lower() in plain]
-    hits = [i for i, near in enumerate([*nearness, loose in plain], 1) if near]
-    return (hits[0], len(path.parts)) if hits else None
+    plain = re.sub(r"[\W_]+", "", path.stem.lower())
+    right = rf"{stem}(-\d+)?\.{suffix}"  # the "-1" is a site's, of a second try
+    fits = {
+        EXACT: re.fullmatch(right, path.name),
+        PREFIXED: re.fullmatch(f".+_{right}", path.name),
+        ALIKE: stem.replace("_", "").lower() in plain,
+        LOOSE: {BASIC: "basic", ADVANCED: "advanced"}.get(wanted, "") in plain,
+    }
+    return next(((nearness, len(path.parts)) for nearness in fits if fits[nearness]), None)
 
 
-def _checked(name, raw):
-    """Return a file's bytes if it is there and not too large."""
-    if raw is None:
-        raise _fault(name, "this file", "found none", "hand it in by this name")
-    limit = MAX_BYTES[Path(name).suffix]
-    if len(raw) > limit:
-        raise _fault(name, f"at most {limit / 1e6:g} MB", "more", "clear what is no part of it")
-    return raw
-
-
-def read_graded(raw):
+def _graded(raw):
     """Return `Lab6_outputs.npy` as {check: {key: value}}, shape keys spelt with an underscore."""
-    try:
-        return {
-            name: {key.replace(" shape", "_shape"): value for key, value in figures.items()}
-            for name, figures in safe_load.load_dictionary(_checked(GRADED, raw)).items()
-            if isinstance(figures, dict)  # what else is in it concerns nobody
-        }
-    except safe_load.UnsafeError as error:
-        raise _fault(GRADED, "the four checks' dictionary", error, "write it by np.save") from None
+    return {
+        name: {key.replace(" shape", "_shape"): value for key, value in figures.items()}
+        for name, figures in safe_load.load_dictionary(raw).items()
+        if isinstance(figures, dict)  # what else is in it concerns nobody
+    }
 
 
-def _read_column(name, column, ids, classes, raw):
+def _column(name, column, ids, classes, raw):
     """Return the second column of a CSV, in the order of the Id in the first."""
-    raw = _checked(name, raw)
-    try:
-        table = pd.read_csv(io.BytesIO(raw), encoding="utf-8-sig")
-    except (ValueError, OverflowError) as error:  # pandas' own errors are ValueErrors
-        raise _fault(name, "a CSV in UTF-8", quoted(str(error)), "save it anew") from None
+    table = pd.read_csv(io.BytesIO(raw), encoding="utf-8-sig")
     header = ",".join(str(title).strip() for title in table.columns)
     if header != f"Id,{column}":
         raise _fault(name, f"the header Id,{column}", quoted(header), "write it so, no index")
     numbers = table.apply(pd.to_numeric, errors="coerce").to_numpy(float)
     good = np.isin(numbers[:, 0], ids) & ~table.iloc[:, 0].duplicated()
     good &= np.isin(numbers[:, 1], classes) if classes else np.isfinite(numbers[:, 1])
-    if not good.all():
-        row = int(np.argmin(good))
-        wanted = "0, 1 or 2" if classes else "a finite number"
-        expected = f"an Id in {ids[0]}..{ids[-1]}, each once, and {wanted}"
-        came = quoted(",".join(map(str, table.iloc[row])))
-        raise _fault(f"{name}: line {row + 2}", expected, came, "correct it")
-    if len(table) != len(ids):
-        raise _fault(name, f"{len(ids)} rows", len(table), "predict every test sample")
+    if len(table) != len(ids) or not good.all():
+        values = "0, 1 or 2" if classes else "a finite number"
+        expected = f"each Id in {ids[0]}..{ids[-1]} once, with {values}"
+        first = int(np.argmin(good)) if len(good) else 0
+        bad = "" if good.all() else f", line {first + 2}: {quoted(str(table.iloc[first].tolist()))}"
+        raise _fault(name, expected, f"{len(table)} rows{bad}", "correct it")
     return numbers[np.argsort(numbers[:, 0]), 1]
 
 
-def read_report(raw):
+def _report(raw):
     """Return the text of the report, which must have one page."""
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what it repairs is no one's concern
-    raw = _checked(REPORT, raw)
-    try:
-        pages = PdfReader(io.BytesIO(raw)).pages
-        count, text = len(pages), pages[0].extract_text()[:8000]
-    except Exception as error:  # a damaged PDF can fail in any way
-        raise _fault(REPORT, "a PDF", type(error).__name__, "export it anew") from None
+    pages = PdfReader(io.BytesIO(raw)).pages
+    count, text = len(pages), pages[0].extract_text()[:8000]
     if count != 1:
         raise _fault(REPORT, "one page", f"{count}, which begin: {quoted(text)}", "shorten it")
     return text
 
 
-def code_cells(raw):
+def _cells(raw):
     """Return the Cells of a notebook's code that are not empty."""
-    raw = _checked(NOTEBOOK, raw)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, NOTEBOOK)
-            path.write_bytes(raw)
-            sources = read_cells(path)
-        cells = json.loads(raw.decode("utf-8-sig")).get("cells", [])
-        code = [cell for cell in cells if cell["cell_type"] == "code"] or [{}] * len(sources)
-        more = [(cell.get("execution_count"), cell.get("outputs", [])) for cell in code]
-        cells = [Cell(source, *x) for source, x in zip(sources, more, strict=True)]
-        list(map(printed, cells))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        kind = type(error).__name__
-        raise _fault(NOTEBOOK, "a notebook of format 4", kind, "save it from Jupyter") from None
+    cells = [
+        Cell("".join(x.get("source", "")), x.get("execution_count"), x.get("outputs", []))
+        for x in json.loads(raw.decode("utf-8-sig"))["cells"]
+        if x["cell_type"] == "code"
+    ]
+    list(map(printed, cells))
     return [cell for cell in cells if cell.source.strip()]
 
 
+def _reader(name, parse, expected, advice):
+    """Return what parses the bytes of a file, None if it is missing, or raises FormatError."""
+
+    def reader(raw):
+        if raw is None:
+            raise _fault(name, "this file", "found none", "hand it in by this name")
+        limit = MAX_BYTES[Path(name).suffix]
+        if len(raw) > limit:
+            raise _fault(name, f"at most {limit / 1e6:g} MB", "more", "clear what is no part of it")
+        try:
+            return parse(raw)
+        except FormatError:
+            raise
+        except Exception as error:  # a damaged file can fail in any way
+            came = quoted(f"{type(error).__name__}: {error}", 120)
+            raise _fault(name, expected, came, advice) from None
+
+    return reader
+
+
+def _csv_reader(name, *form):
+    return _reader(name, partial(_column, name, *form), "a CSV in UTF-8", "save it anew")
+
+
 READERS = {  # file: what returns its content, given its bytes
-    NOTEBOOK: code_cells,
-    GRADED: read_graded,
-    REPORT: read_report,
-    BASIC: partial(_read_column, BASIC, "answer", range(1, 501), ()),  # (500,)
-    ADVANCED: partial(_read_column, ADVANCED, "Classes", range(2947), (0, 1, 2)),  # (2947,)
+    NOTEBOOK: _reader(NOTEBOOK, _cells, "a notebook of format 4", "save it from Jupyter"),
+    GRADED: _reader(GRADED, _graded, "the four checks' dictionary", "write it by np.save"),
+    REPORT: _reader(REPORT, _report, "a PDF", "export it anew"),
+    BASIC: _csv_reader(BASIC, "answer", range(1, 501), ()),  # (500,)
+    ADVANCED: _csv_reader(ADVANCED, "Classes", range(2947), (0, 1, 2)),  # (2947,)
 }
+code_cells = READERS[NOTEBOOK]
 
 
 def printed(cell):
     """Return what a cell printed, as text."""
-    datas = [(output, output.get("data", {})) for output in cell.outputs]
-    return "\n".join("".join(o.get("text", d.get("text/plain", ""))) for o, d in datas)
+    shown = [{**output.get("data", {}), **output} for output in cell.outputs]
+    return "\n".join("".join(x.get("text", x.get("text/plain", ""))) for x in shown)
 
 
 def quoted(text, most=60):
