@@ -348,6 +348,9 @@ def test_unrelated_hand_ins_are_not_suspect():
         findings, pairs = plagiarism.rank(works, (), filled({}))
         assert {finding.verdict for finding in findings.values()} == {"ok"}
         assert pairs and not any(pair.marked for pair in pairs)
+        assert (
+            pairs[0].likeness < plagiarism.rank(works)[1][0].likeness
+        )  # the template's is nobody's
 
 
 def test_equal_answers_are_suspect_only_where_the_trainings_differ():
