@@ -19,7 +19,7 @@ from data.prepare import simulate  # noqa: E402
 from tools.cells import NOTEBOOK, TAGS, load_cells  # noqa: E402
 
 STUDENTS = ROOT / "tests" / "students"
-STYLES = "asserts", "loops", "rebinding"
+STYLES = "asserts", "loops", "rebinding"  # shapes asserted; sample by sample; no array changed
 FOUR = "Dense", "Activation", "Flatten", "Loss"
 
 

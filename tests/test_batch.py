@@ -50,11 +50,14 @@ def test_rows_pages_and_feedback(tmp_path, grade):
     first = Work(0)
     first.files[REPORT] = pdf("Report: <b>the RNN</b> is better.")
     write_class(tmp_path, [first, Work(1)])
-    (tmp_path / "class/broken.zip").write_bytes(b"PK")
-    roster = table(tmp_path / "r.csv", "student", "110062100", "110062101", "110062109")
+    (tmp_path / "class/110062105.zip").write_bytes(b"PK")
+    roster = table(
+        tmp_path / "r.csv", "student", "110062100", "110062101", "110062105", "110062109"
+    )
     rows = grade(roster=roster)
     assert rows["110062100"]["points"] == "90"
-    assert "unpack it by hand" in rows["broken.zip"]["remarks"]
+    assert "unpack it by hand" in rows["110062105.zip"]["remarks"]
+    assert "110062105" not in rows  # it is there, if not readable
     assert rows["110062109"]["remarks"] == "nothing handed in"
     page = (tmp_path / "class/marks.html").read_text()
     assert "Report: &lt;b&gt;the RNN&lt;/b&gt; is better." in page
@@ -348,6 +351,7 @@ def test_unrelated_hand_ins_are_not_suspect():
         findings, pairs = plagiarism.rank(works, (), filled({}))
         assert {finding.verdict for finding in findings.values()} == {"ok"}
         assert pairs and not any(pair.marked for pair in pairs)
+        assert pairs[0].likeness < plagiarism.rank(works)[1][0].likeness
 
 
 def test_equal_answers_are_suspect_only_where_the_trainings_differ():

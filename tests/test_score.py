@@ -302,14 +302,16 @@ DISHONEST = [
     ("zeros of the right shapes", "53 npy?", figures(np.zeros_like)),
     ("infinite figures", "53", figures(lambda A: A * np.inf)),
     ("no figures", "50/30 npy!", lambda w: w.files.pop(GRADED)),
+    ("numbers for names", "50 npy?", put(GRADED, npy({1: {}}))),
     ("a call for figures", "50 npy?", put(GRADED, npy(print))),
     ("the template changed", "90 template?", lambda w: w.replace("randn(2, 4", "randn(2, 5")),
 ]  # fmt: skip
 ALL = [(*row, kind) for kind in ("HONEST", "UNTIDY", "DISHONEST") for row in globals()[kind]]
 
 
-@pytest.mark.parametrize(("name", "expected", "change", "kind"), ALL, ids=lambda x: str(x)[:20])
-def test_by_files_alone(name, expected, change, kind, terms, tmp_path):
+@pytest.mark.parametrize("row", ALL, ids=[f"{row[-1]}: {row[0]}" for row in ALL])
+def test_by_files_alone(row, terms, tmp_path):
+    _, expected, change, _ = row
     work = Work()
     change(work)
     assert outcome(graded(work, tmp_path, terms)) == expected
