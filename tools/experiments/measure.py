@@ -1,13 +1,14 @@
 """The trainings behind the page of experiments: one function for each run, two runs at a time.
 
 The models and recipes are the notebook's own, taken from its tagged cells. Everything measured goes
-to results.json, byte for byte the same on the same machine.
+to results.json, byte for byte the same on the same machine, and seconds to timings.json.
 """
 
 import contextlib
 import io
 import json
 import os
+import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from itertools import product
@@ -62,6 +63,7 @@ TRIVIAL = {
     "straight line": lambda X: 2 * X[:, -1:] - X[:, -2:-1],
     "parabola": lambda X: 3 * X[:, -1:] - 3 * X[:, -2:-1] + X[:, -3:-2],
 }
+NOISY = "with RNN, trained on noisy waves"
 
 
 def sine_model(name, seed):
@@ -74,8 +76,13 @@ def sine_model(name, seed):
     else:
         model, inputs = c.build_raw_rnn(seed), c.raw_steps
     scale = c.own_scale if name.endswith("own scale") else c.unscaled
-    rate = 0.8 if name == "with RNN, own scale" else 0.4
-    c.train_sine(model, inputs, scale, rate, epochs(40), seed=seed)
+    rate, rng = 0.8 if name == "with RNN, own scale" else 0.4, np.random.default_rng(seed)
+
+    def noisy(X):
+        return inputs(X + 0.01 * rng.standard_normal(X.shape))
+
+    form = noisy if name == NOISY else inputs
+    c.train_sine(model, form, scale, rate, epochs(40), seed=seed)
     return model, inputs, scale
 
 
@@ -120,14 +127,19 @@ def stack(variant, k, seed):
     if variant == "one step, no gradient":
         backward = second.backward
         second.backward = lambda dH: 0 * backward(dH)
-    model = build(first, second, c.Dense(k, 1, seed))
+    return final_loss(build(first, second, c.Dense(k, 1, seed)), 0.05, seed)
+
+
+def final_loss(model, rate, seed):
+    """Train a model on waves in their own scale, step by step; return its loss on others."""
+    c = lab()
     watch = c.sine_waves(500, np.random.default_rng(99))
-    c.train_sine(model, c.raw_steps, c.own_scale, 0.05, epochs(20), seed=seed, watch=watch)
+    c.train_sine(model, c.raw_steps, c.own_scale, rate, epochs(20), seed=seed, watch=watch)
     return model.val_losses[-1]
 
 
 def hidden(H, fold):
-    """One recurrent layer on the activity task: errors on seen and on unseen volunteers, in %."""
+    """One recurrent layer on the activity task: errors on seen and unseen people in %, seconds."""
     c, (X, y, who, _) = lab(), activity_data()
     held, Y = who // 3 == fold, np.eye(3, dtype=np.float32)[y]
     steps = c.fine_steps(X, c.sensor_scale(X[~held]))
@@ -138,17 +150,29 @@ def hidden(H, fold):
         order = np.random.default_rng([fold, epoch]).permutation(np.flatnonzero(~held))
         return steps[order], Y[order]
 
-    options = {"draw": draw, "schedule": c.cosine, "clip_norm": 1.0}
+    options, start = {"draw": draw, "schedule": c.cosine, "clip_norm": 1.0}, time.process_time()
     model.train(None, None, None, None, epochs(15), 0.1, 32, "cce", **options)
+    seconds = time.process_time() - start
     wrong = model.predict(steps).argmax(axis=1) != y
     errors = {"seen": 100 * wrong[~held].mean(), "unseen": 100 * wrong[held].mean()}
-    return errors | {"weights": count_weights(model)}
+    return errors | {"weights": count_weights(model), "seconds": seconds}
 
 
-def recall(init, T, seed):
+STARTS = {  # what is taken from the orthogonal start
+    "course": [],
+    "only Wx orthogonal": ["Wx"],
+    "only Wh orthogonal": ["Wh"],
+    "orthogonal": ["Wx", "Wh"],
+}
+
+
+def recall(start, T, seed):
     """Epochs until 95 % are right about the sign of x_1, T steps before; None: not in 100."""
     c = lab()
-    model = build(c.RNN(1, 32, seed, init=init), c.Dense(32, 1, seed + 1000))
+    layer, orthogonal = c.RNN(1, 32, seed), c.RNN(1, 32, seed, init="orthogonal")
+    for name in STARTS[start]:
+        setattr(layer, name, getattr(orthogonal, name))
+    model = build(layer, c.Dense(32, 1, seed + 1000))
 
     def signs(rng):
         X = rng.standard_normal((2000, T, 1), dtype=np.float32)
@@ -163,6 +187,27 @@ def recall(init, T, seed):
     return None
 
 
+def limits(steps, rate, clip_norm, seed):
+    """The loss of an RNN whose gradient goes so many steps back, clipped to 1 or not (None).
+
+    None: the training diverged.
+    """
+    c = lab()
+
+    class Truncated(c.RNN):
+        def backward(self, dH):
+            self._Z = self._Z[-steps - 1 :]
+            return super().backward(dH)
+
+    model = build(Truncated(1, 32, seed, init="orthogonal"), c.Dense(32, 1, seed + 1000))
+    if clip_norm is None:
+        model.gradient_norm = lambda: 0  # nothing is too long
+    try:
+        return final_loss(model, rate, seed)
+    except FloatingPointError:
+        return None
+
+
 PLAIN = {"shift": 0, "pace": 0, "strength": 0, "turn": 0}  # no augmentation
 FOUR = {  # rungs with the notebook's four recurrent layers: (form of the steps, augmentation)
     "four, not augmented": ("coarse_steps", PLAIN),
@@ -173,8 +218,10 @@ FOUR = {  # rungs with the notebook's four recurrent layers: (form of the steps,
 
 
 def held_out(split, number):
-    """Return which windows a model is judged on: those of fourteen people, or of three."""
+    """Return which windows a model is judged on: of fourteen people, of three, or any seventh."""
     who = activity_data()[2]
+    if split == "random":
+        return np.random.default_rng(0).permutation(len(who)) % 7 == number
     return who % 3 != number if split == "splits" else who // 3 == number
 
 
@@ -245,13 +292,21 @@ LADDER = {  # rung: seeds, in the order of the table
     "four, not turned": [1],
 }
 RUNS = {  # function: the arguments of each run
-    sine: [*product(TRIVIAL, [0]), *product([*LEARNT, "submitted: whitened states"], SEEDS)],
+    sine: [
+        *product(TRIVIAL, [0]),
+        *product([*LEARNT, NOISY, "submitted: whitened states"], SEEDS),
+    ],
     stack: [*product(ONE_STEP, [16], FIVE), *product([ALL_STATES], [16, 32], FIVE)],
     hidden: [*product((8, 16, 32, 64, 128), range(7))],
-    recall: [*product(("course", "orthogonal"), (2, 5, 10, 20, 50), FIVE)],
+    recall: [*product(STARTS, (2, 5, 10, 20, 50), FIVE)],
+    limits: [
+        *product((1, 5, 20, 99), [0.05], [1.0], FIVE),  # 99 are all
+        *product([99], [0.3], [1.0, None], FIVE),
+    ],
     people: [
         *((rung, "splits", k, seed) for rung in LADDER for k in range(3) for seed in LADDER[rung]),
-        *product(("four", "four, finer steps and lengths"), ["folds"], range(7), [1, 2]),
+        *product(("four", "four, finer steps and lengths"), ["folds"], range(7), SEEDS),
+        *product(("four", "four, finer steps and lengths"), ["random"], range(7), [1]),
     ],
 }
 
@@ -265,7 +320,7 @@ def one_run(function, arguments, quick):
 
 
 def measure(folder, quick):
-    """Do all runs and write results.json."""
+    """Do all runs and write results.json and timings.json."""
     folder.mkdir(parents=True, exist_ok=True)
     _, y, who, _ = activity_data()
     results = {"numpy": np.__version__, "windows": np.bincount(who)}
@@ -280,6 +335,8 @@ def measure(folder, quick):
             rows = [[*a, result] for a, result in runs.items()]
             results[function.__name__] = judge_people(runs) if function is people else rows
             print(f"{function.__name__}: {len(runs)} runs done", flush=True)
-    exact = json.dumps(results, default=lambda x: x.tolist())
-    short = json.loads(exact, parse_float=lambda x: float(f"{float(x):.5g}"))  # five digits
-    write_text(folder / "results.json", json.dumps(short, indent=1, sort_keys=True) + "\n")
+    timings = {"hidden": [[*a, row.pop("seconds")] for *a, row in results["hidden"]]}
+    for name, values in (("results", results), ("timings", timings)):
+        exact = json.dumps(values, default=lambda x: x.tolist())
+        short = json.loads(exact, parse_float=lambda x: float(f"{float(x):.5g}"))  # five digits
+        write_text(folder / f"{name}.json", json.dumps(short, indent=1, sort_keys=True) + "\n")

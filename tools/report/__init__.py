@@ -12,7 +12,7 @@ import json
 import typst
 from pypdf import PdfReader
 
-from tools.experiments.measure import TRIVIAL
+from tools.experiments.measure import NOISY, TRIVIAL
 from tools.experiments.page import Results, hidden_rows, spread, stack_rows
 from tools.files import OUTPUTS, ROOT, replacing
 
@@ -30,7 +30,7 @@ def values_of(r):
             spread(r.sine(name, 0.01, "mape"), 2),
         ]
         for name in r.names("sine")
-        if name not in TRIVIAL
+        if name not in (*TRIVIAL, NOISY)
     ]
     rows = {"sine": sine, "stacks": stack_rows(r), "units": hidden_rows(r)}
     return {name: [[str(cell) for cell in row] for row in table] for name, table in rows.items()}
@@ -39,6 +39,7 @@ def values_of(r):
 def write_report(folder, name="", number=""):
     """Write the PDF into `folder`, from its results; ValueError if it is not one page."""
     inputs = {"name": name, "number": number, "values": json.dumps(values_of(Results(folder)))}
+    inputs["figure"] = f"/{(folder / 'figures' / 'hidden.svg').relative_to(ROOT).as_posix()}"
     source = ROOT / "tools" / "report" / "report.typ"
     page = typst.compile(source, root=ROOT, ignore_system_fonts=True, sys_inputs=inputs)
     pages = len(PdfReader(io.BytesIO(page)).pages)
