@@ -9,7 +9,7 @@ import pytest
 from conftest import NOTEBOOK, ROOT, code_cells
 
 from tools.__main__ import COMMANDS, main, usage
-from tools.files import replacing, write_text
+from tools.files import OUTPUTS, replacing, write_text
 from tools.handout import blanked, questioned
 from tools.html import to_html
 from tools.submit import gather, with_class
@@ -102,6 +102,7 @@ def test_marks_must_come_in_pairs():
 
 def test_the_page_needs_no_network_and_tells_its_pictures():
     page = to_html(nbformat.read(NOTEBOOK, 4))
+    assert page == (OUTPUTS / "Lab6.html").read_text("utf-8")
     assert not re.search(r"(?:src|href)=.https?:", page)
     assert "<title>Lab 6" in page and "<math" in page and page.count('class="h2"') >= 6
     assert page.count("<img") == len(re.findall(r'<img[^>]*alt="[^"]{15,}', page)) > 8
