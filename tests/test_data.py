@@ -40,12 +40,12 @@ def changed(A, at, value):
 
 LOOKS = {  # name: (file, what is done to its array, words)
     "as it is": ("X_train.npy", lambda A: A, "recognised"),
-    "float64, the last digit": ("X_train.npy", lambda A: A.astype(float) * (1 + 1e-8), "recognised"),
-    "one value": ("X_train.npy", lambda A: changed(A, (5, 7, 2), A[5, 7, 2] + 0.02), "nothing odd"),
-    "with gravity": ("X_train.npy", lambda A: A + np.eye(6)[0], "acceleration x has mean 1.0"),
-    "a small offset": ("X_train.npy", lambda A: A + 1e-4, "NOT the course's file"),
-    "sensors swapped": ("X_train.npy", lambda A: A[..., [3, 4, 5, 0, 1, 2]], "rotation z has mean"),
-    "a dead axis": ("X_train.npy", lambda A: A * [1, 0, 1, 1, 1, 1], "acceleration y is 0 through"),
+    "float64, the last digit": ("X_test.npy", lambda A: A.astype(float) * (1 + 1e-8), "recognised"),
+    "one value": ("X_test.npy", lambda A: changed(A, (5, 7, 2), A[5, 7, 2] + 0.02), "nothing odd"),
+    "with gravity": ("X_test.npy", lambda A: A + np.eye(6)[0], "acceleration x has mean 1.0"),
+    "a small offset": ("X_test.npy", lambda A: A + 1e-4, "NOT the course's file"),
+    "sensors swapped": ("X_test.npy", lambda A: A[..., [3, 4, 5, 0, 1, 2]], "rotation z has mean"),
+    "a dead axis": ("X_test.npy", lambda A: A * [1, 0, 1, 1, 1, 1], "acceleration y is 0 through"),
     "all zero": ("X_test.npy", lambda A: A * 0, "2947 windows hold one value"),
     "a zero window": ("X_test.npy", lambda A: changed(A, 9, 0), "1 windows hold one value"),
     "rows shuffled": ("X_test.npy", np.random.default_rng(0).permutation, " 0 % of the windows share"),
