@@ -1,7 +1,7 @@
 """Bring the lab's data: what is missing is fetched or, without a network, simulated.
 
-    %run data/prepare.py                     from the notebook; also: python data/prepare.py
-    python -m tools data --from ~/Downloads  takes the course's files from there
+    %run data/prepare.py     from the notebook
+    python data/prepare.py   in a terminal
 
 Real files are in data/, or in the course's own folders Sinewave/ and Activity data/. Simulated ones
 are in data/simulated/ and nowhere else, so a path tells what is real. No file of yours is replaced.

@@ -1,7 +1,7 @@
 """What is wrong with my layer, my model? It checks a notebook or a folder, names known mistakes.
 
-    python -m tools check [PATH] [--json]      from the project
-    %run check.py                              in a notebook, with mistakes.py beside check.py
+    python check.py [PATH] [--json]     in a terminal, with mistakes.py beside check.py
+    %run check.py                       in a notebook
 
 RNN, Model, layers and losses are taken from the notebook's cells where it defines them, else from
 the files beside it. Only definitions are read: no cell runs and no training of yours starts.
