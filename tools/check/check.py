@@ -41,20 +41,28 @@ class WrongError(Exception):
 # Reading ------------------------------------------------------------------------------------------
 
 
-def read_cells(path):
-    """Return the sources of the code cells of the notebook at `path`, formats 3 and 4.
+def code_cells(raw):
+    """Return (source, cell) of the code cells in the bytes of a notebook, formats 3 and 4.
 
     Raises:
         ValueError: it is not a notebook.
     """
     try:
-        notebook = json.loads(Path(path).read_bytes().decode("utf-8-sig"))
+        notebook = json.loads(raw.decode("utf-8-sig"))
         sheets = notebook.get("worksheets") or [notebook]
         cells = [cell for sheet in sheets for cell in sheet["cells"]]
-        sources = [c.get("source", c.get("input", "")) for c in cells if c["cell_type"] == "code"]
-        return ["".join(source) for source in sources]
+        code = [cell for cell in cells if cell["cell_type"] == "code"]
+        return [("".join(cell.get("source", cell.get("input", ""))), cell) for cell in code]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{path}: expected a notebook (.ipynb), got another file") from error
+        raise ValueError("expected a notebook (.ipynb), got another file") from error
+
+
+def read_cells(path):
+    """Return the sources of the code cells of the notebook at `path`; else ValueError."""
+    try:
+        return [source for source, _ in code_cells(Path(path).read_bytes())]
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def definitions(path):

@@ -47,14 +47,15 @@ class Boards:
 
     def points(self, number):
         """Return {"basic": MAPE in %, "advanced": accuracy} of a student's teams on the boards."""
-        return {name: row["Score"] for name, row in self._sure(number).items()}
+        return {name: row["Score"] for name, row in _sure(self._teams(number)).items()}
 
     def rules(self, number, own):
         """Return {rule: Finding} of "late", "kaggle record" and "team name".
 
         `own` is {"basic": MAPE in %, "advanced": accuracy} of the CSVs handed in, where known.
         """
-        found, rules = self._teams(number), {"late": self._late(number)}
+        found = self._teams(number)
+        rules = {"late": self._late(number, _sure(found))}
         if not self.boards:
             return rules
         if not number or (self.submitted and number not in self.submitted):
@@ -92,18 +93,13 @@ class Boards:
                 found[name] = fit, board[team]
         return found
 
-    def _sure(self, number):
-        """Return {board: row} of teams that are the student's: no name close by, none doubled."""
-        teams = self._teams(number).items()
-        return {name: rows[0] for name, (fit, rows) in teams if fit != CLOSE and len(rows) == 1}
-
-    def _late(self, number):
+    def _late(self, number, sure):
         """Return the rule "late". Kaggle shows the last submission alone: one before may count."""
         if not self.deadline:
             return Finding("not checked", [])
         handed_in = self.submitted.get(number, "")
         texts = {"handed in": (handed_in, self.deadline.tzinfo)}
-        for name, row in self._sure(number).items():
+        for name, row in sure.items():
             texts[f"last on the board {name}"] = row.get("LastSubmissionDate", ""), UTC
         times = {what: _time(*text) for what, text in texts.items() if text[0]}
         sentences = [
@@ -118,6 +114,12 @@ class Boards:
         else:
             verdict = "ok" if times and all(times.values()) else "not checked"
         return Finding(verdict, sentences or ["no time of handing in is known"])
+
+
+def _sure(teams):
+    """Return {board: row} of teams that are the student's: no name close by, none doubled."""
+    found = teams.items()
+    return {name: rows[0] for name, (fit, rows) in found if fit != CLOSE and len(rows) == 1}
 
 
 def public_range(accuracy, rows=WINDOWS):

@@ -6,7 +6,6 @@ READERS takes a file's bytes and returns what it holds, or raises FormatError.
 
 import hashlib
 import io
-import json
 import logging
 import os
 import re
@@ -20,6 +19,7 @@ import numpy as np
 import pandas as pd
 from pypdf import PdfReader
 
+from tools.check import check
 from tools.grading import safe_load
 
 NOTEBOOK, GRADED, REPORT = "Lab6.ipynb", "Lab6_outputs.npy", "Lab6_report.pdf"
@@ -234,11 +234,8 @@ def _report(raw):
 
 def _cells(raw):
     """Return the Cells of a notebook's code that are not empty."""
-    cells = [
-        Cell("".join(x.get("source", "")), x.get("execution_count"), x.get("outputs", []))
-        for x in json.loads(raw.decode("utf-8-sig"))["cells"]
-        if x["cell_type"] == "code"
-    ]
+    found = check.code_cells(raw)
+    cells = [Cell(source, x.get("execution_count"), x.get("outputs", [])) for source, x in found]
     list(map(printed, cells))
     return [cell for cell in cells if cell.source.strip()]
 
@@ -268,7 +265,7 @@ def _csv_reader(name, *form):
 
 
 READERS = {  # file: what returns its content, given its bytes
-    NOTEBOOK: _reader(NOTEBOOK, _cells, "a notebook of format 4", "save it from Jupyter"),
+    NOTEBOOK: _reader(NOTEBOOK, _cells, "a notebook", "save it from Jupyter"),
     GRADED: _reader(GRADED, _graded, "the four checks' dictionary", "write it by np.save"),
     REPORT: _reader(REPORT, _report, "a PDF", "export it anew"),
     BASIC: _csv_reader(BASIC, "answer", range(1, 501), ()),  # (500,)
